@@ -1,0 +1,254 @@
+"""Starting zygotes at an isolation level, from the judge's side: which files they see, which filter they get.
+
+`process` runs anywhere. `strict` needs Linux with bubblewrap, Landlock and seccomp, and never silently weakens: what is
+missing is named together with the command that installs it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from grader.errors import GraderError
+from grader.sandbox import confine
+
+LEVELS = ("process", "strict")
+OWN_PACKAGES = ("msgpack",)  # what the worker's own half imports
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+OWN_FILES = ("__init__", *(f"sandbox/{n}" for n in "__init__ wire codec channel learnerside gradients worker confine zygote".split()))
+BOOT = "import sys; sys.path[:0] = sys.argv[2:]; from grader.sandbox.zygote import main; main(int(sys.argv[1]){})"
+# A denied call fails with "operation not permitted"; `clone3` says "not implemented", so that libc falls back to `clone`.
+DENIED_CALLS = """
+    fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
+    mount umount2 move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick mount_setattr pivot_root chroot
+    unshare setns memfd_create memfd_secret keyctl add_key request_key bpf perf_event_open userfaultfd
+    io_uring_setup io_uring_enter io_uring_register socket shmget shmat msgget semget mq_open
+    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl quotactl_fd
+    name_to_handle_at open_by_handle_at mknod mknodat personality syslog fanotify_init nfsservctl lookup_dcookie
+    settimeofday clock_settime adjtimex clock_adjtime iopl ioperm modify_ldt vhangup sethostname setdomainname
+""".split()
+
+
+class Zygote:
+    """A running zygote, as a judge sees it. `process` is None for a judge that was only attached to it."""
+
+    def __init__(self, control: socket.socket, process: subprocess.Popen[bytes] | None, level: str) -> None:
+        self._control = control
+        self._process = process
+        self._ready = process is None
+        self.level = level
+
+    def ask(self, command: str, sockets: Iterable[socket.socket] = (), **arguments: Any) -> dict[str, Any]:
+        """Send one command, return its reply. Raises GraderError when the zygote is gone or could not do it."""
+        try:
+            self._wait_until_ready()
+            packet = json.dumps({"do": command, "with": arguments}).encode()
+            socket.send_fds(self._control, [packet], [sock.fileno() for sock in sockets])
+            reply: dict[str, Any] = json.loads(self._control.recv(1 << 16) or b"null")
+        except (OSError, ValueError) as error:
+            raise GraderError(f"the process that starts workers has ended ({error}).", "Run the command again.") from None
+        if reply is None or "error" in reply:
+            raise GraderError(f"a worker could not be started: {reply and reply['error']}", "Run `grader doctor`.")
+        return reply
+
+    def _wait_until_ready(self) -> None:
+        """It imports side by side with the judge; the first command waits for it."""
+        if not self._ready:
+            if not self._control.recv(1 << 16):
+                raise OSError(_last_words(self._process))
+            self._ready = True
+
+    def attach(self) -> socket.socket:
+        """A control socket for another judge."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.ask("attach", [theirs])
+        return ours
+
+    def close(self) -> None:
+        self._control.close()
+        if self._process is not None:
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+
+
+def _last_words(process: subprocess.Popen[bytes] | None) -> str:
+    if process is None or process.stderr is None:
+        return "no reason known"
+    process.wait(5)
+    lines = process.stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit code {process.returncode}"
+
+
+def start(level: str, packages: tuple[str, ...]) -> Zygote:
+    """Start a zygote for sections whose workers may import `packages`. Returns at once; it gets ready meanwhile."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    strict = level == "strict"
+    if strict:
+        require_strict()
+    command = [*(_bubblewrap(packages) if strict else []), *_python(theirs.fileno(), strict)]
+    process = subprocess.Popen(
+        command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, env=_environment(), cwd="/",
+    )
+    theirs.close()
+    ours.send(json.dumps(_configuration(packages, strict)).encode())
+    return Zygote(ours, process, level)
+
+
+def _environment() -> dict[str, str]:
+    threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+    kept = {name: os.environ[name] for name in ("PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ}
+    return {**kept, **{f"{name}_NUM_THREADS": "1" for name in threads}, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+
+
+def _python(descriptor: int, strict: bool) -> list[str]:
+    executable = os.path.realpath(sys.executable) if strict else sys.executable
+    paths = ["/site"] if strict else [str(PACKAGE_ROOT), *site_folders()]
+    return [executable, "-I", "-S", "-B", "-c", BOOT.format(""), str(descriptor), *paths]
+
+
+def _configuration(packages: tuple[str, ...], strict: bool) -> dict[str, Any]:
+    standard = [sysconfig.get_path("stdlib"), os.path.join(sysconfig.get_path("stdlib"), "lib-dynload")]
+    return {
+        "packages": packages,
+        "allowed": sorted({name for dist in closure(packages) for name in import_names(dist)}),
+        "paths": [*standard, *(["/site"] if strict else site_folders())],
+        "strict": {"readable": [*_system_paths(), "/site"], "seccomp": seccomp_program().hex()} if strict else None,
+    }
+
+
+@cache
+def site_folders() -> list[str]:
+    """Where this interpreter's installed packages are."""
+    return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
+
+
+@cache
+def closure(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """These distributions and all that they require, as far as installed."""
+    found: dict[str, None] = {}
+    waiting = [package.partition(".")[0] for package in packages]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            requires = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found[name] = None
+        needed = (Requirement(text) for text in requires)
+        waiting += [item.name for item in needed if item.marker is None or item.marker.evaluate({"extra": ""})]
+    return tuple(found)
+
+
+@cache
+def top_level(distribution: str) -> tuple[str, ...]:
+    """The files and folders that a distribution put into site-packages."""
+    files = importlib.metadata.files(distribution) or []
+    return tuple(sorted({file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}))
+
+
+def import_names(distribution: str) -> set[str]:
+    """The names that a distribution can be imported by."""
+    return {entry.split(".")[0] for entry in top_level(distribution) if not entry.endswith((".dist-info", ".pth"))}
+
+
+def _system_paths() -> list[str]:
+    """The interpreter, the standard library and the system's shared libraries: all that is bound besides packages."""
+    libraries = [f"{root}/{sysconfig.get_config_var('MULTIARCH') or ''}" for root in ("/lib", "/usr/lib")]
+    own = [os.path.realpath(sys.executable), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    shared = [f"{sysconfig.get_config_var('LIBDIR')}/{sysconfig.get_config_var('INSTSONAME')}"]
+    paths = [*own, *shared, *libraries, "/lib64", "/usr/lib64", "/etc/ld.so.cache"]
+    return list(dict.fromkeys(path for path in paths if os.path.exists(path)))
+
+
+def _bubblewrap(packages: tuple[str, ...]) -> list[str]:
+    """An empty disk with an allow-list bound in read-only; never the course, never another installed package."""
+    user = [] if os.getuid() == 0 else ["--unshare-user"]
+    command = [str(shutil.which("bwrap")), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", *user]
+    command += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
+    bound = [(path, path) for path in _system_paths()]
+    bound += [(str(PACKAGE_ROOT / f"grader/{name}.py"), f"/site/grader/{name}.py") for name in OWN_FILES]
+    bound += [pair for distribution in closure((*packages, *OWN_PACKAGES)) for pair in _site_entries(distribution)]
+    # Folders made on the way to a bind are closed to others by default, and the zygote does not stay root.
+    parents = {str(parent) for _, inside in bound for parent in Path(inside).parents} - {"/"}
+    for folder in (*sorted(parents), confine.SCRATCH):
+        command += ["--perms", "0755", "--dir", folder]
+    for outside, inside in bound:
+        command += ["--ro-bind", outside, inside]
+    for hidden in ("site-packages", "dist-packages", "test", "idlelib", "ensurepip"):
+        folder = os.path.join(sysconfig.get_path("stdlib"), hidden)
+        command += ["--tmpfs", folder] if os.path.isdir(folder) else []
+    return [*command, "--chdir", "/", "--"]
+
+
+def _site_entries(distribution: str) -> list[tuple[str, str]]:
+    paths = ((Path(folder, entry), f"/site/{entry}") for entry in top_level(distribution) for folder in site_folders())
+    return [(str(outside), inside) for outside, inside in paths if outside.exists()]
+
+
+@cache
+def seccomp_program() -> bytes:
+    """The filter as the kernel takes it, compiled here so that the sandbox needs no libseccomp."""
+    import errno
+
+    import pyseccomp
+
+    program = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    for name in DENIED_CALLS:
+        try:
+            program.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
+        except (OSError, RuntimeError, ValueError):
+            continue  # a call that this kernel or architecture does not have cannot be made either
+    clone_thread, pdeathsig, masked = 0x10000, confine.PR_SET_PDEATHSIG, pyseccomp.MASKED_EQ
+    program.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
+    program.add_rule(pyseccomp.ERRNO(errno.EPERM), "clone", pyseccomp.Arg(0, masked, clone_thread, 0))
+    program.add_rule(pyseccomp.ERRNO(errno.EPERM), "prctl", pyseccomp.Arg(0, pyseccomp.EQ, pdeathsig))
+    with tempfile.TemporaryFile() as file:
+        program.export_bpf(file)
+        file.seek(0)
+        return file.read()
+
+
+def missing_for_strict() -> list[tuple[str, str]]:
+    """What this machine lacks for `strict`: pairs of what is missing and what to do about it."""
+    if sys.platform != "linux":
+        return [("Linux", "use a Linux machine, a virtual machine or WSL 2 for grading")]
+    missing = []
+    if shutil.which("bwrap") is None:
+        missing.append(("bubblewrap", "sudo apt-get install bubblewrap   (or your system's package of that name)"))
+    if confine.landlock_abi() < 1:
+        missing.append(("Landlock in the kernel", "boot with `lsm=landlock,…` and a kernel of 5.13 or newer"))
+    try:
+        seccomp_program()
+    except (ImportError, RuntimeError, OSError):
+        missing.append(("libseccomp", "sudo apt-get install libseccomp2   and   pip install pyseccomp"))
+    return missing
+
+
+def require_strict() -> None:
+    """Raise GraderError naming what is missing; never weaken."""
+    missing = missing_for_strict()
+    if missing:
+        needs = ", ".join(what for what, _ in missing)
+        raise GraderError(f"isolation level `strict` needs {needs}, not found here.", "\n".join(do for _, do in missing))

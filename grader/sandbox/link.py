@@ -1,0 +1,272 @@
+"""The judge's end of the wall: a link to one worker, and the callbacks that it may call.
+
+Everything that arrives was written by somebody who may be hostile: it is plain data of exact types within bounds, or a
+handle. Whatever is malformed ends the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import inspect
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from grader.sandbox.codec import Decoder, Encoder
+from grader.sandbox.handles import Handle, Record, learner_error
+from grader.sandbox.isolation import Zygote
+from grader.sandbox.wire import Closed, OutOfTime, Stream, WireError
+
+MEMORY = 1 << 30
+SCRATCH = 64 << 20
+OUTPUT_LIMIT = 8192
+
+
+TRACE_LIMIT = 200
+
+
+class WorkerLost(Exception):
+    """The worker cannot answer any more. `why` is "time", "crash", "memory" or "protocol"."""
+
+    def __init__(self, why: str, text: str) -> None:
+        super().__init__(text)
+        self.why = why
+
+
+class CannotCross(Exception):
+    """A value of the learner's that exceeds a bound or has no form in which it could cross; the text names its path."""
+
+
+class Link:
+    """One worker, from fork to end."""
+
+    def __init__(self, zygote: Zygote, memory: int = MEMORY) -> None:
+        self.zygote = zygote
+        self._folder = tempfile.TemporaryDirectory(prefix="grader-") if zygote.level == "process" else None
+        ours, theirs = socket.socketpair()
+        limits = {"memory": memory, "scratch": SCRATCH}
+        with theirs:
+            folder = self._folder.name if self._folder else ""
+            self.pid = zygote.ask("fork", [theirs], limits=limits, folder=folder)["pid"]
+        self._stream = Stream(ours)
+        self.lost: WorkerLost | None = None
+        self.output = ""
+        self.trace: list[Any] = []
+        self._request = 0
+        self._replies: dict[int, tuple[list[Any], list[bytearray]]] = {}
+        self._callbacks: list[Any] = []
+        self._serving: list[int] = [0]  # the callbacks being answered, innermost last
+
+    def limit(self, seconds: float) -> None:
+        """What follows must be done within this many seconds."""
+        self._stream.deadline = time.monotonic() + seconds
+
+    def begin_check(self, seed: int, forbids: tuple[str, ...], seconds: float) -> None:
+        self.limit(seconds)
+        self._callbacks.clear()
+        self.output, self.trace = "", []
+        self.ask("start", seed, list(forbids))
+        self.trace.clear()
+
+    def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        return self.request(operation, args, kwargs, after=False)
+
+    def request(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any], after: bool) -> Any:
+        """One operation in the worker: its value, or `(value, args, kwargs)` as they are afterwards."""
+        if self.lost is not None:
+            raise self.lost
+        encoder = Encoder(self._refer)
+        self._request += 1
+        request = self._request
+        values = [encoder.encode(args, "arguments"), encoder.encode(kwargs, "arguments")]
+        try:
+            self._stream.send(["do", self._serving[-1], request, operation, *values, after], encoder.buffers)
+            tree, buffers = self._reply_to(request)
+            return self._understand(tree, buffers, encoder.generators)
+        except (Closed, OutOfTime, WireError, RecursionError) as error:
+            raise self._lose(error) from None
+
+    def _reply_to(self, request: int) -> tuple[list[Any], list[bytearray]]:
+        while request not in self._replies:
+            tree, buffers = self._stream.receive()
+            if type(tree) is not list or len(tree) < 4 or type(tree[1]) is not int:
+                raise WireError("a malformed message")
+            if tree[0] == "callback":
+                self._serve_callback(tree, buffers)
+            elif request >= tree[1] > 0 and len(self._replies) < 64:
+                self._replies[tree[1]] = tree, buffers
+        return self._replies.pop(request)
+
+    def _understand(self, tree: list[Any], buffers: list[bytearray], generators: list[Any]) -> Any:
+        kind, _, output, *values = tree
+        self.output = (self.output + str(output))[:OUTPUT_LIMIT]
+        if kind == "refused":
+            raise CannotCross(str(values[0])[:500])
+        with hostile():
+            decoder = Decoder(buffers, self._resolve)
+            decoded = [decoder.decode(value) for value in values]
+            if kind == "error":
+                answer = error = learner_error(*decoded)
+            else:
+                answer, states, after = decoded
+                _advance(generators, states)
+                error = None
+        self._remember(answer)
+        if error is not None:
+            raise error
+        return answer if after is None else (answer, *after)
+
+    def _remember(self, answer: Any) -> None:
+        if len(self.trace) < TRACE_LIMIT:
+            self.trace.append(answer)
+
+    def _lose(self, error: Exception) -> WorkerLost:
+        """The worker is ended; how it ended by itself, if it did, is asked of the zygote and not of the worker."""
+        if isinstance(error, OutOfTime):
+            lost = WorkerLost("time", "ran out of time")
+        elif isinstance(error, Closed):
+            lost = _crash(self.end())
+        else:
+            lost = WorkerLost("protocol", f"sent something that is not an answer: {error}")
+        self.end()
+        self.lost = lost
+        return lost
+
+    def end(self) -> int | None:
+        """Kill the worker and everything it started; its wait status."""
+        self._stream.sock.close()
+        status: int | None = self.zygote.ask("end", pid=self.pid)["status"] if self.pid else None
+        self.pid = 0
+        if self._folder is not None:
+            self._folder.cleanup()
+        return status
+
+    def left_running(self) -> bool:
+        """Whether the learner's code left threads behind, as the kernel tells it."""
+        return self.lost is None and self.zygote.ask("threads", pid=self.pid)["threads"] != 1
+
+    # What crosses by reference
+
+    def _refer(self, value: Any, encoder: Encoder, path: str) -> list[Any]:
+        if type(value) in (Handle, Record):
+            if object.__getattribute__(value, "_wall_link") is not self:
+                raise TypeError(f"{path}: a handle on another worker's object")
+            return ["own", object.__getattribute__(value, "_wall_number")]
+        kind = _kind_of_callback(value)
+        if kind is None:
+            raise TypeError(f"{path}: a {type(value).__name__} of the suite cannot cross; make it a @prop or a callback")
+        if not any(value is known for known in self._callbacks):
+            self._callbacks.append(value)
+        number = next(index for index, known in enumerate(self._callbacks) if known is value)
+        return [kind, number, str(getattr(value, "__name__", "callback"))]
+
+    def _resolve(self, tree: list[Any], decoder: Decoder) -> Any:
+        kind, number, *rest = tree
+        if kind == "own":
+            return self._callbacks[number]
+        if kind == "handle":
+            what, name = rest
+            return Handle(self, int(number), str(what), str(name))
+        if kind != "record":
+            raise WireError("an unknown reference")
+        name, fields, *values = rest
+        if len(fields) != len(values) or not all(type(field) is str for field in fields):
+            raise WireError("a malformed record")
+        return Record(self, int(number), str(name), dict(zip(fields, map(decoder.decode, values), strict=True)))
+
+    def _serve_callback(self, tree: list[Any], buffers: list[bytearray]) -> None:
+        """Run a callback of the suite for the worker. What it raises re-raises there and fails nothing by itself."""
+        encoder, decoder = Encoder(self._refer), Decoder(buffers, self._resolve)
+        with hostile():
+            _, box, number, action, args, kwargs = tree
+            positional, named = decoder.decode(args), decoder.decode(kwargs)
+        if type(number) is not int or not 0 <= number < len(self._callbacks):
+            raise WireError("a callback that was never passed")
+        self._remember((positional, named))
+        self._serving.append(box)
+        try:
+            value = _invoke(self._callbacks[number], action, positional, named)
+            self._stream.send(["returned", box, encoder.encode(value, "the callback's result")], encoder.buffers)
+        except (WireError, WorkerLost, Closed, OutOfTime):
+            raise
+        except Exception as error:
+            name = next(k.__name__ for k in type(error).__mro__ if vars(builtins).get(k.__name__) is k)
+            self._stream.send(["raised", box, name, str(error)[:2000]])
+        finally:
+            self._serving.pop()
+
+
+@contextmanager
+def hostile() -> Iterator[None]:
+    """Whatever goes wrong while a message is taken apart is the message's fault."""
+    try:
+        yield
+    except WireError:
+        raise
+    except Exception as error:
+        raise WireError(f"a malformed message ({type(error).__name__})") from None
+
+
+def _crash(status: int | None) -> WorkerLost:
+    if status is not None and os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number == signal.SIGKILL:
+            return WorkerLost("memory", "was killed by the system, most likely for want of memory")
+        with suppress(ValueError):
+            return WorkerLost("crash", f"crashed: {signal.strsignal(number)} ({signal.Signals(number).name})")
+    return WorkerLost("crash", "ended its own process in the middle of the check")
+
+
+def _kind_of_callback(value: Any) -> str | None:
+    if inspect.iscoroutinefunction(value):
+        return "async_callback"
+    if callable(value):
+        return "callback"
+    if hasattr(value, "__anext__"):
+        return "async_iterator"
+    return "iterator" if hasattr(value, "__next__") else None
+
+
+def _invoke(callback: Any, action: str, args: Any, kwargs: Any) -> Any:
+    if type(args) is not tuple or type(kwargs) is not dict or not all(type(name) is str for name in kwargs):
+        raise WireError("malformed arguments of a callback")
+    if action == "next":
+        return _next_item(callback)
+    if action != "call" or not callable(callback):
+        raise WireError("an unknown action on a callback")
+    value = callback(*args, **kwargs)
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
+
+
+def _next_item(iterator: Any) -> list[Any]:
+    try:
+        if hasattr(iterator, "__anext__"):
+            return [asyncio.run(_awaited(iterator.__anext__()))]
+        return [next(iterator)]
+    except (StopIteration, StopAsyncIteration):
+        return []
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _advance(generators: list[Any], states: Any) -> None:
+    """Injected randomness moves on as it would have in place."""
+    if type(states) is not list or len(states) != len(generators):
+        raise WireError("the random generators did not come back")
+    for ours, theirs in zip(generators, states, strict=True):
+        if type(ours) is not type(theirs):
+            raise WireError("the random generators did not come back")
+        if hasattr(ours, "bit_generator"):
+            ours.bit_generator.state = theirs.bit_generator.state
+        else:
+            ours.set_state(theirs.get_state())
+
+

@@ -1,0 +1,190 @@
+"""The zygote: imports the heavy libraries once, before any secret exists in its memory, and forks workers from there.
+
+Commands arrive on control sockets as JSON, one a packet; a fork's packet carries the worker's socket. Where `fork`
+cannot be had, `main` with `standby` serves exactly one worker in this very process: same protocol, same behaviour.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
+
+from grader.sandbox.confine import PR_SET_CHILD_SUBREAPER, confine, die_with_parent, drop_root, system_call
+from grader.sandbox.wire import Stream
+from grader.sandbox.worker import Worker
+
+PACKET = 1 << 16
+
+
+class AllowedPackages:
+    """Finds the standard library and the packages that this section lists; any other is simply not there.
+
+    Under `strict` the others are absent from the disk as well. The judge explains the error in both cases.
+    """
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.allowed = frozenset(allowed) | sys.stdlib_module_names
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        top = name.partition(".")[0]
+        return PathFinder.find_spec(name, path, target) if top in self.allowed or top.startswith("_sys") else None
+
+
+def warm_up(packages: Sequence[str]) -> None:
+    """Import what workers will need, and do one step of each kind that imports more when first done."""
+    for package in packages:
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(package)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)  # before the first operation: a forked child of a threaded parent hangs
+        weight = torch.ones(2, 2, requires_grad=True)
+        (weight @ weight).sum().backward()
+        if "torch.optim" in packages:  # the first optimizer imports a second's worth of modules
+            torch.optim.Adam([weight]).step()
+
+
+class Zygote:
+    """Forks, ends and looks at workers for every judge attached."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.strict: dict[str, Any] | None = config["strict"]
+        self.workers: set[int] = set()
+        self.selector = selectors.DefaultSelector()
+
+    def serve(self, control: socket.socket) -> None:
+        """Answer until the last judge hangs up; then nothing that was started here is left."""
+        self.attach(control)
+        while self.selector.get_map():
+            for key, _ in self.selector.select():
+                self._answer(key.fileobj)  # type: ignore[arg-type]
+        for pid in list(self.workers):
+            self.end(pid)
+
+    def attach(self, control: socket.socket) -> dict[str, int]:
+        """Another judge shares this zygote."""
+        self.selector.register(control, selectors.EVENT_READ)
+        return {}
+
+    def _answer(self, control: socket.socket) -> None:
+        packet, descriptors, _, _ = socket.recv_fds(control, PACKET, 1)
+        if not packet:
+            self.selector.unregister(control)
+            control.close()
+            return
+        command = json.loads(packet)
+        handed = socket.socket(fileno=descriptors[0]) if descriptors else None
+        try:
+            reply = getattr(self, command["do"])(*([handed] if handed else []), **command.get("with", {}))
+        except OSError as error:
+            reply = {"error": str(error)}
+        control.send(json.dumps(reply).encode())
+
+    def fork(self, connection: socket.socket, limits: dict[str, int], folder: str) -> dict[str, int]:
+        """A worker on `connection`, confined; its process number here."""
+        told, tell = os.pipe()
+        child = os.fork()
+        if not child:
+            self._become_worker(connection, limits, folder, tell)
+        os.close(tell)
+        connection.close()
+        with os.fdopen(told, "rb") as pipe:
+            text = pipe.read().decode()
+        if self.strict is not None:
+            os.waitpid(child, 0)  # it only stood between, to enter the new pid namespace
+        if not text.isdigit():
+            raise OSError(text or "the worker could not be confined")
+        self.workers.add(int(text))
+        return {"pid": int(text)}
+
+    def _become_worker(self, connection: socket.socket, limits: dict[str, int], folder: str, tell: int) -> None:
+        try:
+            _keep_only(connection.fileno(), tell)
+            if folder:
+                os.chdir(folder)
+            try:
+                confine(limits, self.strict, lambda pid: _announce(tell, str(pid)))
+            except OSError as error:
+                _announce(tell, f"confining a worker failed: {error}")
+                raise
+            os.close(tell)
+            Worker(Stream(connection)).serve()
+        finally:
+            os._exit(0)
+
+    def end(self, pid: int) -> dict[str, int | None]:
+        """Kill a worker with all it started; how it had ended by itself, if it had (a wait status)."""
+        if pid not in self.workers:
+            return {"status": None}
+        self.workers.discard(pid)
+        for kill in (os.kill, os.killpg):
+            with suppress(ProcessLookupError, PermissionError):
+                kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        self._end_orphans()
+        return {"status": status}
+
+    def _end_orphans(self) -> None:
+        """Grandchildren that escaped the group became ours (subreaper); in a pid namespace there are none."""
+        with suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:
+            for pid in set(map(int, file.read().split())) - self.workers:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    def threads(self, pid: int) -> dict[str, int]:
+        """How many threads a worker runs, told by the kernel and not by the worker; 0 when it is gone."""
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return {"threads": 0}
+        return {"threads": 0 if fields[0] in b"ZX" else int(fields[17])}
+
+
+def _announce(pipe: int, text: str) -> None:
+    os.write(pipe, text.encode())
+
+
+def _keep_only(*descriptors: int) -> None:
+    """Close every other descriptor; 0, 1 and 2 become /dev/null."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    start = 3
+    for kept in sorted(descriptors):
+        os.closerange(start, kept)
+        start = kept + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") > 0 else 65536)
+
+
+def main(descriptor: int, standby: bool = False) -> None:
+    """Serve on an inherited socket: as a zygote, or as a single standby worker."""
+    control = socket.socket(fileno=descriptor)
+    config = json.loads(control.recv(PACKET))
+    if sys.platform == "linux":
+        die_with_parent()
+        system_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    warm_up(config["packages"])
+    sys.path[:] = config["paths"]
+    finders = [AllowedPackages(config["allowed"]) if finder is PathFinder else finder for finder in sys.meta_path]
+    sys.meta_path[:] = finders  # type: ignore[assignment]
+    if config["strict"] is not None:
+        drop_root()
+    gc.collect()
+    gc.freeze()
+    control.send(b"{}")
+    if standby:
+        os.chdir(config["folder"])
+        Worker(Stream(control)).serve()
+    else:
+        Zygote(config).serve(control)
