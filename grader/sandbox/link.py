@@ -10,11 +10,12 @@ import asyncio
 import builtins
 import inspect
 import os
+import re
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -29,14 +30,17 @@ OUTPUT_LIMIT = 8192
 
 
 TRACE_LIMIT = 200
+STACK_LIMIT = 1 << 14
+STACK_LINE = re.compile(rb'File "([^"\n]{1,200})", line (\d{1,7}) in (\w{1,100})')
 
 
 class WorkerLost(Exception):
-    """The worker cannot answer any more. `why` is "time", "crash", "memory" or "protocol"."""
+    """The worker cannot answer any more. `why` is "time", "crash", "memory" or "protocol"; `stack` is innermost first."""
 
-    def __init__(self, why: str, text: str) -> None:
+    def __init__(self, why: str, text: str, stack: Sequence[tuple[str, int, str]] = ()) -> None:
         super().__init__(text)
         self.why = why
+        self.stack = tuple(stack)
 
 
 class CannotCross(Exception):
@@ -50,10 +54,11 @@ class Link:
         self.zygote = zygote
         self._folder = tempfile.TemporaryDirectory(prefix="grader-") if zygote.level == "process" else None
         ours, theirs = socket.socketpair()
+        self._stacks, stacks = socket.socketpair()
         limits = {"memory": memory, "scratch": SCRATCH}
-        with theirs:
+        with theirs, stacks:
             folder = self._folder.name if self._folder else ""
-            self.pid = zygote.ask("fork", [theirs], limits=limits, folder=folder)["pid"]
+            self.pid = zygote.ask("fork", [theirs, stacks], limits=limits, folder=folder)["pid"]
         self._stream = Stream(ours)
         self.lost: WorkerLost | None = None
         self.output = ""
@@ -89,7 +94,7 @@ class Link:
             self._stream.send(["do", self._serving[-1], request, operation, *values, after], encoder.buffers)
             tree, buffers = self._reply_to(request)
             return self._understand(tree, buffers, encoder.generators)
-        except (Closed, OutOfTime, WireError, RecursionError) as error:
+        except (Closed, OutOfTime, WireError) as error:
             raise self._lose(error) from None
 
     def _reply_to(self, request: int) -> tuple[list[Any], list[bytearray]]:
@@ -129,9 +134,10 @@ class Link:
     def _lose(self, error: Exception) -> WorkerLost:
         """The worker is ended; how it ended by itself, if it did, is asked of the zygote and not of the worker."""
         if isinstance(error, OutOfTime):
-            lost = WorkerLost("time", "ran out of time")
+            self.zygote.ask("stack", pid=self.pid)
+            lost = WorkerLost("time", "ran out of time", self._where(0.3))
         elif isinstance(error, Closed):
-            lost = _crash(self.end())
+            lost = _crash(self.end(), self._where(0.0))
         else:
             lost = WorkerLost("protocol", f"sent something that is not an answer: {error}")
         self.end()
@@ -146,6 +152,16 @@ class Link:
         if self._folder is not None:
             self._folder.cleanup()
         return status
+
+    def _where(self, wait: float) -> list[tuple[str, int, str]]:
+        """The stack that the worker's fault handler wrote, innermost first: file, line, function. Hostile text."""
+        self._stacks.settimeout(wait)
+        text = b""
+        with suppress(OSError):
+            while (part := self._stacks.recv(4096)) and len(text) < STACK_LIMIT:
+                text += part
+        self._stacks.close()
+        return [(file.decode("utf-8", "replace"), int(line), name.decode("utf-8", "replace")) for file, line, name in STACK_LINE.findall(text)]
 
     def left_running(self) -> bool:
         """Whether the learner's code left threads behind, as the kernel tells it."""
@@ -213,14 +229,13 @@ def hostile() -> Iterator[None]:
         raise WireError(f"a malformed message ({type(error).__name__})") from None
 
 
-def _crash(status: int | None) -> WorkerLost:
-    if status is not None and os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number == signal.SIGKILL:
-            return WorkerLost("memory", "was killed by the system, most likely for want of memory")
-        with suppress(ValueError):
-            return WorkerLost("crash", f"crashed: {signal.strsignal(number)} ({signal.Signals(number).name})")
-    return WorkerLost("crash", "ended its own process in the middle of the check")
+def _crash(status: int | None, stack: Sequence[tuple[str, int, str]]) -> WorkerLost:
+    if status is None or not os.WIFSIGNALED(status):
+        return WorkerLost("crash", "ended its own process in the middle of the check", stack)
+    number = os.WTERMSIG(status)
+    if number == signal.SIGKILL:
+        return WorkerLost("memory", "was killed by the system, most likely for want of memory", stack)
+    return WorkerLost("crash", f"crashed: {signal.strsignal(number) or number}", stack)
 
 
 def _kind_of_callback(value: Any) -> str | None:

@@ -6,6 +6,7 @@ cannot be had, `main` with `standby` serves exactly one worker in this very proc
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -77,27 +78,28 @@ class Zygote:
         return {}
 
     def _answer(self, control: socket.socket) -> None:
-        packet, descriptors, _, _ = socket.recv_fds(control, PACKET, 1)
+        packet, descriptors, _, _ = socket.recv_fds(control, PACKET, 2)
         if not packet:
             self.selector.unregister(control)
             control.close()
             return
         command = json.loads(packet)
-        handed = socket.socket(fileno=descriptors[0]) if descriptors else None
+        handed = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         try:
-            reply = getattr(self, command["do"])(*([handed] if handed else []), **command.get("with", {}))
+            reply = getattr(self, command["do"])(*handed, **command["with"])
         except OSError as error:
             reply = {"error": str(error)}
         control.send(json.dumps(reply).encode())
 
-    def fork(self, connection: socket.socket, limits: dict[str, int], folder: str) -> dict[str, int]:
-        """A worker on `connection`, confined; its process number here."""
+    def fork(self, connection: socket.socket, stacks: socket.socket, limits: dict[str, int], folder: str) -> dict[str, int]:
+        """A worker on `connection`, confined; its process number here. Where it crashed is written to `stacks`."""
         told, tell = os.pipe()
         child = os.fork()
         if not child:
-            self._become_worker(connection, limits, folder, tell)
+            self._become_worker(connection, stacks, limits, folder, tell)
         os.close(tell)
         connection.close()
+        stacks.close()
         with os.fdopen(told, "rb") as pipe:
             text = pipe.read().decode()
         if self.strict is not None:
@@ -107,9 +109,12 @@ class Zygote:
         self.workers.add(int(text))
         return {"pid": int(text)}
 
-    def _become_worker(self, connection: socket.socket, limits: dict[str, int], folder: str, tell: int) -> None:
+    def _become_worker(
+        self, connection: socket.socket, stacks: socket.socket, limits: dict[str, int], folder: str, tell: int
+    ) -> None:
         try:
-            _keep_only(connection.fileno(), tell)
+            _keep_only(connection.fileno(), stacks.fileno(), tell)
+            show_stacks(stacks.fileno())
             if folder:
                 os.chdir(folder)
             try:
@@ -141,6 +146,12 @@ class Zygote:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
+    def stack(self, pid: int) -> dict[str, int]:
+        """Ask a worker that ran out of time where it is; the answer goes to its `stacks`."""
+        if pid in self.workers:
+            os.kill(pid, signal.SIGUSR2)
+        return {}
+
     def threads(self, pid: int) -> dict[str, int]:
         """How many threads a worker runs, told by the kernel and not by the worker; 0 when it is gone."""
         try:
@@ -149,6 +160,13 @@ class Zygote:
         except OSError:
             return {"threads": 0}
         return {"threads": 0 if fields[0] in b"ZX" else int(fields[17])}
+
+
+def show_stacks(descriptor: int) -> None:
+    """Write the Python stack to `descriptor` at a crash, and when asked by SIGUSR2, also inside C code."""
+    faulthandler.enable(descriptor, all_threads=False)
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR2, descriptor, all_threads=False)
 
 
 def _announce(pipe: int, text: str) -> None:

@@ -1,0 +1,146 @@
+"""Which known mistake explains a failure: the failing checks are replayed against the mistakes, answers compared.
+
+A mistake is named when on all failing checks it gives what the learner's code gives, within the check's own tolerance,
+when these answers say something, and when no other mistake fits as well.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grader.arrays import Rule
+from grader.checks import Mistake, mistakes_in
+from grader.compare import explain
+from grader.course import Exercise, Section
+from grader.errors import GraderError
+from grader.sandbox.handles import Handle, LearnerError, Record
+from grader.text import is_tensor
+
+SECONDS = 2.0
+DEFAULT_CLOSE = (1e-6, 1e-9)
+LEAVES = 10_000
+Replay = Callable[[str, str], "Evidence | None"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What came from the worker in one failing check, in order, and the tolerance it was compared with."""
+
+    trace: list[Any]
+    close: tuple[float, float] | None
+
+
+class Diagnosis:
+    """The mistakes of one exercise as possible explanations."""
+
+    def __init__(self, section: Section, exercise: Exercise) -> None:
+        self.section = section
+        self.exercise = exercise
+
+    def name_mistake(self, failing: Mapping[str, Evidence], replay: Replay) -> str:
+        """The sentence of the one mistake that fits, or nothing. Takes about two seconds at the most."""
+        mistakes = mistakes_of(self.section, self.exercise.name)
+        solution = self.section.solution
+        if not mistakes or solution is None:
+            return ""
+        text, until = solution.read_text("utf-8"), time.monotonic() + SECONDS
+        fitting: list[Mistake] = []
+        for mistake in mistakes:
+            if time.monotonic() > until:
+                return ""  # with some untried, "no other fits" would be a guess
+            if self._fits(mistake, text, failing, replay):
+                fitting.append(mistake)
+        says = {mistake.says for mistake in fitting}
+        return says.pop() if len(says) == 1 else ""
+
+    def _fits(self, mistake: Mistake, solution: str, failing: Mapping[str, Evidence], replay: Replay) -> bool:
+        if mistake.recognise is not None:
+            return any(mistake.recognise(evidence.trace) for evidence in failing.values())
+        if not any(informative(evidence.trace) for evidence in failing.values()):
+            return False
+        source = mistake.patched(solution)
+        return all(self._same(evidence, replay(source, check)) for check, evidence in failing.items())
+
+    def _same(self, ours: Evidence, theirs: Evidence | None) -> bool:
+        return theirs is not None and same_answers(ours.trace, theirs.trace, ours.close or DEFAULT_CLOSE)
+
+
+def same_answers(ours: list[Any], theirs: list[Any], close: tuple[float, float]) -> bool:
+    """Whether two runs of one check brought the same answers: exceptions by type, data within the tolerance."""
+    rule = Rule(*close)
+    return len(ours) == len(theirs) and all(_same(a, b, rule) for a, b in zip(ours, theirs, strict=True))
+
+
+def _same(a: Any, b: Any, rule: Rule) -> bool:
+    if isinstance(a, LearnerError) or isinstance(b, LearnerError):
+        return isinstance(a, LearnerError) and isinstance(b, LearnerError) and a.mro[:1] == b.mro[:1]
+    if type(a) in (Handle, Record) or type(b) in (Handle, Record):
+        return type(a) is type(b) and (type(a) is Handle or _same(list(a), list(b), rule))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(_same(x, y, rule) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_same(a[key], b[key], rule) for key in a)
+    try:
+        return explain(a, b, rule, "an answer") is None
+    except TypeError:
+        return repr(a) == repr(b)
+
+
+def informative(trace: list[Any]) -> bool:
+    """Whether answers say something: two different finite values, or a single one that is no trivial number."""
+    seen: set[Any] = set()
+    for leaf in _leaves(trace):
+        seen.add(leaf)
+        if len(seen) > 1:
+            return True
+    return bool(seen - {0, 1, -1, ""})
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Finite numbers and texts in plain data, up to a bound."""
+    if is_tensor(value):
+        value = value.detach().double().numpy() if not value.is_complex() else value.detach().numpy()
+    if isinstance(value, np.ndarray | np.generic):
+        flat = np.asarray(value).reshape(-1)[:LEAVES]
+        yield from (x for x in flat.tolist() if isinstance(x, str) or np.isfinite(x))
+    elif isinstance(value, int | float | complex):
+        if not isinstance(value, int) and not np.isfinite(value):
+            return
+        yield value
+    elif isinstance(value, str | bytes):
+        yield value
+    elif isinstance(value, dict):
+        yield from _leaves(list(value.values()))
+    elif isinstance(value, list | tuple | set | frozenset | Record):
+        for item in value:
+            yield from _leaves(item)
+
+
+def mistakes_of(section: Section, exercise: str) -> tuple[Mistake, ...]:
+    """The mistakes that a section's authors know for an exercise."""
+    if section.mistakes is None:
+        return ()
+    return tuple(mistake for mistake in _load(section.mistakes) if mistake.exercise == exercise)
+
+
+@cache
+def _load(path: Path) -> tuple[Mistake, ...]:
+    name = f"grader_mistakes_{path.parent.name}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise GraderError(f"{path} cannot be read.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return mistakes_in(module)

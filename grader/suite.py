@@ -1,0 +1,122 @@
+"""The pytest plugin that hidden suites run under: marks and fixtures.
+
+Under the judge, `config.stash[DESK]` is where the current check's learner and seed come from. Without one (plain
+`pytest tests/chapters`) the packaged solutions are judged, through the same wall.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from grader.bench import Bench, Module, Zygotes, seed_of
+from grader.course import Course, Section
+from grader.errors import GraderError
+from grader.sandbox.learner import Learner
+
+DEFAULT_SECONDS, DEFAULT_MEMORY = 10.0, 2**30
+
+
+class Desk(Protocol):
+    """Where fixtures get the check at hand."""
+
+    def learner(self, item: pytest.Item) -> Learner: ...
+
+    def seed(self, item: pytest.Item) -> int: ...
+
+
+DESK = pytest.StashKey[Desk]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exercise(name, points=1): the exercise a check grades, and what it is worth")
+    config.addinivalue_line("markers", "limits(seconds=10, memory=2**30): raises the bounds of one check")
+    if DESK not in config.stash:
+        config.stash[DESK] = desk = SolutionDesk()
+        config.add_cleanup(desk.close)
+
+
+@pytest.fixture
+def learner(request: pytest.FixtureRequest) -> Learner:
+    """The learner's module behind the wall."""
+    return request.config.stash[DESK].learner(request.node)
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The integer that every random source of this check derives from."""
+    return request.config.stash[DESK].seed(request.node)
+
+
+@pytest.fixture
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def torch_rng(seed: int) -> Any:
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+def exercise_of(item: pytest.Item) -> str:
+    """The exercise that an item grades; raises GraderError naming a check without a mark."""
+    mark = item.get_closest_marker("exercise")
+    if mark is None or not mark.args:
+        raise GraderError(f"{item.nodeid} names no exercise.", 'Write @pytest.mark.exercise("name", points=1) above it.')
+    return str(mark.args[0])
+
+
+def limits_of(item: pytest.Item) -> tuple[float, int]:
+    """`(seconds, memory)` of one check."""
+    mark = item.get_closest_marker("limits")
+    given = mark.kwargs if mark else {}
+    return float(given.get("seconds", DEFAULT_SECONDS)), int(given.get("memory", DEFAULT_MEMORY))
+
+
+def module_of(section: Section, source: bytes) -> Module:
+    """A learner's text for a section, as its worker will import it."""
+    forbids = {name for exercise in section.exercises for name in exercise.forbids if name != "@"}
+    return Module(section.module, section.path, source, tuple(sorted(forbids)))
+
+
+class SolutionDesk:
+    """Judges `solutions/` for plain pytest. The course is the one whose `tests/chapters` holds the suite."""
+
+    def __init__(self) -> None:
+        self._zygotes = Zygotes(os.environ.get("GRADER_ISOLATION", "process"))
+        self._courses: dict[Path, Course] = {}
+        self._benches: dict[Path, tuple[Section, Bench]] = {}
+        self._run_seed = int(os.environ.get("GRADER_SEED", "0"))
+
+    def learner(self, item: pytest.Item) -> Learner:
+        section, bench = self._bench(item.path)
+        exercise = next(each for each in section.exercises if each.name == exercise_of(item))
+        seconds, memory = limits_of(item)
+        link = bench.worker(memory)
+        link.begin_check(self.seed(item), exercise.forbids, seconds)
+        return Learner(link)
+
+    def seed(self, item: pytest.Item) -> int:
+        return seed_of(self._run_seed, item.name)
+
+    def _bench(self, suite: Path) -> tuple[Section, Bench]:
+        if suite not in self._benches:
+            root = suite.parents[3]
+            course = self._courses.setdefault(root, Course.load(root))
+            section = next((each for each in course.sections if each.suite and each.suite.samefile(suite)), None)
+            if section is None or section.solution is None:
+                raise GraderError(f"{suite} belongs to no section with a solution.")
+            bench = Bench(self._zygotes.start(section.worker), module_of(section, section.solution.read_bytes()))
+            self._benches[suite] = section, bench
+        return self._benches[suite]
+
+    def close(self) -> None:
+        for _, bench in self._benches.values():
+            bench.close()
+        self._zygotes.close()
