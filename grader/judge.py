@@ -233,7 +233,7 @@ class Grading:
         if exercise.name not in self.done:
             outcomes = self._outcomes(exercise)
             results = tuple(self._result(check, outcomes[check.id]) for check in exercise.checks)
-            self.done[exercise.name] = ExerciseResult(exercise.id, exercise.kind, results)
+            self.done[exercise.name] = ExerciseResult(exercise.id, exercise.kind, results, self.job.seed_for(exercise))
             self.bench.rest()
         return self.done[exercise.name]
 

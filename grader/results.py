@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -38,11 +38,12 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """All checks of one exercise."""
+    """All checks of one exercise. `seed` is what their inputs were drawn from: with it they can be replayed."""
 
     id: str
     kind: str
     checks: tuple[CheckResult, ...] = ()
+    seed: int = 0
 
     @property
     def status(self) -> Status:
@@ -68,22 +69,24 @@ class ExerciseResult:
             "status": str(self.status),
             "points": self.points,
             "max_points": self.max_points,
+            "seed": self.seed,
             "checks": [{**vars(check), "status": str(check.status)} for check in self.checks],
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ExerciseResult:
         checks = tuple(CheckResult(**{**check, "status": Status(check["status"])}) for check in data["checks"])
-        return cls(data["id"], data["kind"], checks)
+        return cls(data["id"], data["kind"], checks, data["seed"])
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything one run found."""
+    """Everything one run found. `public_only`: hidden suites were not installed, so only the examples were run."""
 
     seed: int
     isolation: str
-    exercises: tuple[ExerciseResult, ...] = field(default=())
+    exercises: tuple[ExerciseResult, ...] = ()
+    public_only: bool = False
 
     @property
     def points(self) -> float:
@@ -106,6 +109,7 @@ class Report:
             "version": 1,
             "seed": self.seed,
             "isolation": self.isolation,
+            "public_only": self.public_only,
             "points": self.points,
             "max_points": self.max_points,
             "not_run_points": self.not_run_points,
@@ -114,4 +118,5 @@ class Report:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
-        return cls(data["seed"], data["isolation"], tuple(map(ExerciseResult.from_json, data["exercises"])))
+        exercises = tuple(map(ExerciseResult.from_json, data["exercises"]))
+        return cls(data["seed"], data["isolation"], exercises, data["public_only"])
