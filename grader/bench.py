@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from grader.sandbox import isolation
 from grader.sandbox.handles import LearnerError
-from grader.sandbox.link import MEMORY, Link, WorkerLost
+from grader.sandbox.isolation import MEMORY, Standby, Zygote
+from grader.sandbox.link import Link, WorkerLost
 
 LOAD_SECONDS = 10.0
 
@@ -18,9 +19,9 @@ class Zygotes:
 
     def __init__(self, level: str) -> None:
         self.level = level
-        self._running: dict[tuple[str, ...], isolation.Zygote] = {}
+        self._running: dict[tuple[str, ...], Zygote | Standby] = {}
 
-    def start(self, packages: Iterable[str]) -> isolation.Zygote:
+    def start(self, packages: Iterable[str]) -> Zygote | Standby:
         """The zygote for these packages; returns at once, it gets ready meanwhile."""
         key = tuple(dict.fromkeys(("numpy", *packages)))
         if key not in self._running:
@@ -52,7 +53,7 @@ class Module:
 class Bench:
     """One submission's workers, one at a time."""
 
-    def __init__(self, zygote: isolation.Zygote, module: Module) -> None:
+    def __init__(self, zygote: Zygote | Standby, module: Module) -> None:
         self.module = module
         self._zygote = zygote
         self._link: Link | None = None

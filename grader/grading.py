@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 from grader.bench import Zygotes
 from grader.course import Course, Exercise, Section
@@ -17,6 +18,9 @@ from grader.progress import Progress, Record, source_hash
 from grader.results import CheckResult, ExerciseResult, Report, Status
 from grader.stubs import is_stub, pristine
 from grader.workspace import Workspace
+
+if TYPE_CHECKING:  # the judge imports pytest, which a run with nothing to judge does not need
+    from grader.judge import Job
 
 OnResult = Callable[[ExerciseResult], None]
 LARGEST_FILE = 2**19
@@ -156,7 +160,7 @@ class Conversation:
         self.take = take
         self._unconfirmed: list[ExerciseResult] = []
 
-    def jobs(self, make: Callable[..., object]) -> Iterator[object]:
+    def jobs(self, make: Callable[..., Job]) -> Iterator[Job]:
         for unit in self.units:
             job = partial(make, unit.section, unit.source, unit.stub, seeds=unit.seeds, tag=unit)
             yield job(exercises=unit.exercises)
@@ -167,9 +171,8 @@ class Conversation:
                 seed = secrets.randbelow(2**32)
                 yield make(unit.section, unit.source, unit.stub, again, seed=seed, tag=None)
 
-    def hear(self, job: object, result: ExerciseResult) -> None:
-        unit = getattr(job, "tag", None)
-        if unit is not None and result.status is Status.PASSED and result.id in unit.confirm:
+    def hear(self, job: Job, result: ExerciseResult) -> None:
+        if job.tag is not None and result.status is Status.PASSED and result.id in job.tag.confirm:
             self._unconfirmed.append(result)
         else:
             self.take(result)

@@ -31,13 +31,24 @@ from grader.results import CheckResult, ExerciseResult, Status
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner
 from grader.sandbox.link import Link, WorkerLost
+from grader.sandbox.proof import prove
 from grader.stubs import is_stub
 
 Emit = Callable[["Job", ExerciseResult], None]
 GRACE = 2.0  # seconds for the judge's own work on a check, beyond what the worker had
 AFTER_TIMEOUT = 0.2  # the share of its time that a check gets once another of its exercise ran out
 CONFIGURATION = Path(__file__).with_name("judge.ini")
-QUIET = "terminal logging doctest junitxml pastebin setuponly setupplan stepwise cacheprovider faulthandler unraisableexception threadexception warnings".split()
+QUIET = ["terminal", "logging", "doctest", "junitxml", "pastebin", "setuponly", "setupplan", "stepwise", "cacheprovider", "faulthandler", "unraisableexception", "threadexception", "warnings"]
+
+
+@dataclass(frozen=True)
+class Trying:
+    """How a text is tried when an author asks: which checks, how long, how far, and who looks on."""
+
+    only: frozenset[str] | None = None  # check ids; the others are left out of the result
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by check id, where less than the check's own limit
+    first_failure: bool = False  # what comes after it is left out as well
+    attend: Callable[[str, Link], None] | None = None  # told each case and its worker before it begins
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Job:
     seeds: Mapping[str, int] = field(default_factory=dict)  # by exercise id; others take `seed`
     seed: int = 0
     diagnose: bool = True
+    trying: Trying = field(default_factory=Trying)
     tag: Any = None  # whatever the caller wants back
 
     def seed_for(self, exercise: Exercise) -> int:
@@ -125,7 +137,7 @@ class Session:
         if report.outcome != "passed" and collector.path in self.sections:  # type: ignore[attr-defined]
             self.unusable[self.sections[collector.path].id] = _unusable(report.longrepr)  # type: ignore[attr-defined]
             report.outcome = "passed"  # type: ignore[attr-defined]
-        return report  # type: ignore[return-value]
+        return report
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
@@ -138,11 +150,18 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         try:
+            self._prove_strict()
             for job in self.jobs:
                 Grading(self, job).run()
         except BaseException as error:
             self.error = error
         return True
+
+    def _prove_strict(self) -> None:
+        if self.zygotes.level == "strict":
+            known = {section.worker: path for path, section in self.sections.items()}
+            for packages, path in known.items():
+                prove(self.zygotes.start(packages), path)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
@@ -176,17 +195,20 @@ class Session:
 
     def _run_item(self, bench: Bench, item: pytest.Item, trial: Trial) -> Outcome:
         seconds, memory = suite.limits_of(item)
-        seconds *= trial.patience
+        seconds = min(seconds * trial.patience, trial.seconds)
         self._seed = seed_of(trial.seed, item.name)
         self._failure = None
         try:
             self._link = link = bench.worker(memory)
+            if trial.attend is not None:
+                trial.attend(item.name, link)
             link.begin_check(self._seed, trial.exercise.forbids, seconds)
         except (LearnerError, WorkerLost) as error:
             if bench.broken is not None:
                 return Outcome(Status.BROKEN, import_failed(error, trial.source))
             return Outcome(Status.BROKEN, explain(error, None, trial.source)[1])
         with deadline(seconds + GRACE):
+            item.session._setupstate.teardown_exact(item)  # leaves the last job's module when this one is another
             # The module as what comes next: fixtures of a check end with it, those of the module stay.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
         return self._outcome(link, trial)
@@ -209,6 +231,8 @@ class Trial:
     seed: int
     source: Source
     patience: float = 1.0
+    seconds: float = float("inf")
+    attend: Callable[[str, Link], None] | None = None
 
 
 class Grading:
@@ -232,7 +256,7 @@ class Grading:
         """The exercise's result; its needs are graded first, also when nobody asked for them."""
         if exercise.name not in self.done:
             outcomes = self._outcomes(exercise)
-            results = tuple(self._result(check, outcomes[check.id]) for check in exercise.checks)
+            results = tuple(self._result(check, outcomes[check.id]) for check in exercise.checks if check.id in outcomes)
             self.done[exercise.name] = ExerciseResult(exercise.id, exercise.kind, results, self.job.seed_for(exercise))
             self.bench.rest()
         return self.done[exercise.name]
@@ -267,14 +291,20 @@ class Grading:
     def _run_checks(self, exercise: Exercise) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
         timeouts = 0
+        trying = self.job.trying
         for check in exercise.checks:
+            if trying.only is not None and check.id not in trying.only:
+                continue
             if timeouts > 1:
                 says = "Not tried: two checks of this exercise ran out of time already."
                 outcomes[check.id] = Outcome(Status.BROKEN, says)
                 continue
-            trial = Trial(exercise, self.job.seed_for(exercise), self.source, AFTER_TIMEOUT if timeouts else 1.0)
+            patience, seconds = AFTER_TIMEOUT if timeouts else 1.0, trying.seconds.get(check.id, float("inf"))
+            trial = Trial(exercise, self.job.seed_for(exercise), self.source, patience, seconds, trying.attend)
             outcomes[check.id] = outcome = self.session.run_check(self.bench, self.session.items[check.id], trial)
             timeouts += outcome.status is Status.BROKEN and "ran out of time" in outcome.message
+            if trying.first_failure and outcome.status is not Status.PASSED:
+                break
         return outcomes
 
     def _diagnosis(self, exercise: Exercise, outcomes: dict[str, Outcome]) -> dict[str, str]:

@@ -26,9 +26,8 @@ PACKED_FROM = 32
 INT64 = range(-(2**63), 2**63)
 DTYPE = re.compile(r"[<>|=][biufcSUmM][0-9]{1,6}(\[[0-9a-zA-Z]{1,8}\])?")
 BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
-TORCH_DTYPES = (
-    "float64 float32 float16 bfloat16 complex64 complex128 int64 int32 int16 int8 uint8 bool uint16 uint32 uint64"
-).split()
+TORCH_DTYPES = ["float64", "float32", "float16", "bfloat16", "complex64", "complex128", "int64", "int32", "int16", "int8", "uint8", "bool", "uint16", "uint32", "uint64"]
+BUILTIN_TYPES = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type))
 REFERENCES = frozenset({"handle", "record", "own", "callback", "async_callback", "iterator", "async_iterator"})
 
 
@@ -83,7 +82,7 @@ class Encoder:
             return ["dtype", value.str]
         if isinstance(value, np.random.Generator):
             return self._generator(value, path)
-        if isinstance(value, type) and vars(builtins).get(value.__name__) is value:
+        if isinstance(value, type) and value in BUILTIN_TYPES:
             return ["type", value.__name__]
         torch = torch_if_loaded()
         if torch is not None:
@@ -150,7 +149,7 @@ class Encoder:
             data = np.array(value, dtype=dtype)
         except OverflowError:
             return None
-        return ["numbers", type(value).__name__, dtype, self._buffer(memoryview(data).cast("B"), path)]
+        return ["numbers", type(value).__name__, dtype, self._buffer(data.tobytes(), path)]
 
     def _mapping(self, value: Any, path: str) -> list[Any]:
         tag = "OrderedDict" if type(value) is OrderedDict else "dict"
@@ -170,8 +169,8 @@ class Encoder:
             raise WireError(f"{path}: an array of dtype {value.dtype.name}; arrays of numbers or text can cross")
         if value.size * value.itemsize > BUFFERS_LIMIT:
             raise WireError(f"{path}: an array of {value.size * value.itemsize:,} bytes; at most {BUFFERS_LIMIT:,}")
-        data = np.ascontiguousarray(value).reshape(-1).view(np.uint8) if value.size else b""
-        return ["array", value.dtype.str, list(value.shape), self._buffer(memoryview(data), path)]
+        data = np.ascontiguousarray(value).reshape(-1).view(np.uint8).data if value.size else b""
+        return ["array", value.dtype.str, list(value.shape), self._buffer(data, path)]
 
     def _tensor(self, torch: Any, value: Any, path: str) -> list[Any]:
         name = str(value.dtype).removeprefix("torch.")
@@ -398,4 +397,4 @@ SHARED = frozenset({"list", "dict", "set", "OrderedDict", "array", "tensor", "Ge
 
 def is_shared(tree: Any) -> bool:
     """Whether a value has an identity worth keeping. Both sides ask this, so that both number the same values."""
-    return type(tree) is list and (tree[0] in SHARED or tree[0] == "numbers" and tree[1] == "list")
+    return type(tree) is list and (tree[0] in SHARED or (tree[0] == "numbers" and tree[1] == "list"))

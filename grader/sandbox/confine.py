@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import struct
 import sys
 from collections.abc import Callable
 from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows has none: a standby worker there has no memory limit
+    resource = None  # type: ignore[assignment]
 
 SCRATCH = "/scratch"
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000

@@ -92,7 +92,7 @@ class Handle:
         raise TypeError("the truth of a learner's object decides nothing: read plain data from it and judge that")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and (self._wall_link, self._wall_number) == (other._wall_link, other._wall_number)  # type: ignore[attr-defined]
+        return type(other) is type(self) and (self._wall_link, self._wall_number) == (other._wall_link, other._wall_number)
 
     def __hash__(self) -> int:
         return hash(self._wall_number)
@@ -111,12 +111,12 @@ def _operation(name: str, reflected: bool = False) -> Callable[..., Any]:
     return operation
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split():
+for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor", "lshift", "rshift"]:
     setattr(Handle, f"__{_name.strip('_')}__", _operation(_name))
     setattr(Handle, f"__r{_name.strip('_')}__", _operation(_name, reflected=True))
-for _name in "neg pos abs invert getitem setitem delitem".split():
+for _name in ["neg", "pos", "abs", "invert", "getitem", "setitem", "delitem"]:
     setattr(Handle, f"__{_name}__", _operation(_name))
-for _name in "iadd isub imul itruediv imatmul".split():
+for _name in ["iadd", "isub", "imul", "itruediv", "imatmul"]:
     setattr(Handle, f"__{_name}__", _operation(_name))
 
 

@@ -90,6 +90,10 @@ class Learner:
         """Run a probe beside the learner's code; its first argument there is the learner's module."""
         return self._link.ask("run", probe.name, probe.source, *args, **kwargs)
 
+    def exchange(self, application: Any, *request: Any) -> Any:
+        """One HTTP exchange with an ASGI application there: `(status, headers)`, then parts of the body."""
+        return self._link.ask("exchange", application, *request)
+
     def vjp(self, target: Any, *args: Any, **kwargs: Any) -> Pull:
         """Call with gradients kept: tensors among `args` become leaves."""
         value, pull = self._link.ask("vjp", target, *args, **kwargs)

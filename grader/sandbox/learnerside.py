@@ -17,10 +17,7 @@ OUTPUT_LIMIT = 8192
 TEXT_LIMIT = 2000
 FRAMES_LIMIT = 20
 # Operators that a handle offers. Comparisons are left out on purpose: the judge compares plain data only.
-OPERATORS = (
-    "add sub mul truediv floordiv mod pow matmul neg pos abs and_ or_ xor invert lshift rshift "
-    "iadd isub imul itruediv imatmul getitem setitem delitem"
-).split()
+OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "neg", "pos", "abs", "and_", "or_", "xor", "invert", "lshift", "rshift", "iadd", "isub", "imul", "itruediv", "imatmul", "getitem", "setitem", "delitem"]
 
 CallBack = Callable[[int, str, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -33,7 +30,8 @@ class BoundedOutput(io.RawIOBase):
 
     def install(self) -> None:
         text = io.TextIOWrapper(io.BufferedWriter(self, 1), "utf-8", "backslashreplace", write_through=True)
-        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = text
+        for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+            setattr(sys, name, text)
 
     def writable(self) -> bool:
         return True

@@ -12,7 +12,6 @@ import inspect
 import os
 import re
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,10 +20,9 @@ from typing import Any
 
 from grader.sandbox.codec import Decoder, Encoder
 from grader.sandbox.handles import Handle, Record, learner_error
-from grader.sandbox.isolation import Zygote
+from grader.sandbox.isolation import MEMORY, Standby, Zygote
 from grader.sandbox.wire import Closed, OutOfTime, Stream, WireError
 
-MEMORY = 1 << 30
 SCRATCH = 64 << 20
 OUTPUT_LIMIT = 8192
 
@@ -50,16 +48,11 @@ class CannotCross(Exception):
 class Link:
     """One worker, from fork to end."""
 
-    def __init__(self, zygote: Zygote, memory: int = MEMORY) -> None:
+    def __init__(self, zygote: Zygote | Standby, memory: int = MEMORY) -> None:
         self.zygote = zygote
         self._folder = tempfile.TemporaryDirectory(prefix="grader-") if zygote.level == "process" else None
-        ours, theirs = socket.socketpair()
-        self._stacks, stacks = socket.socketpair()
-        limits = {"memory": memory, "scratch": SCRATCH}
-        with theirs, stacks:
-            folder = self._folder.name if self._folder else ""
-            self.pid = zygote.ask("fork", [theirs, stacks], limits=limits, folder=folder)["pid"]
-        self._stream = Stream(ours)
+        connection, self._stacks, self.pid = zygote.fork(memory, SCRATCH, self._folder.name if self._folder else "")
+        self._stream = Stream(connection)
         self.lost: WorkerLost | None = None
         self.output = ""
         self.trace: list[Any] = []
@@ -67,6 +60,15 @@ class Link:
         self._replies: dict[int, tuple[list[Any], list[bytearray]]] = {}
         self._callbacks: list[Any] = []
         self._serving: list[int] = [0]  # the callbacks being answered, innermost last
+
+    @property
+    def stream(self) -> Stream:
+        """What the frames go through; an author's recorder may stand in its place."""
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: Stream) -> None:
+        self._stream = stream
 
     def limit(self, seconds: float) -> None:
         """What follows must be done within this many seconds."""
@@ -134,7 +136,7 @@ class Link:
     def _lose(self, error: Exception) -> WorkerLost:
         """The worker is ended; how it ended by itself, if it did, is asked of the zygote and not of the worker."""
         if isinstance(error, OutOfTime):
-            self.zygote.ask("stack", pid=self.pid)
+            self.zygote.ask_for_stack(self.pid)
             lost = WorkerLost("time", "ran out of time", self._where(0.3))
         elif isinstance(error, Closed):
             lost = _crash(self.end(), self._where(0.0))
@@ -147,7 +149,7 @@ class Link:
     def end(self) -> int | None:
         """Kill the worker and everything it started; its wait status."""
         self._stream.sock.close()
-        status: int | None = self.zygote.ask("end", pid=self.pid)["status"] if self.pid else None
+        status = self.zygote.end(self.pid) if self.pid else None
         self.pid = 0
         if self._folder is not None:
             self._folder.cleanup()
@@ -165,7 +167,7 @@ class Link:
 
     def left_running(self) -> bool:
         """Whether the learner's code left threads behind, as the kernel tells it."""
-        return self.lost is None and self.zygote.ask("threads", pid=self.pid)["threads"] != 1
+        return self.lost is None and self.zygote.threads(self.pid) != 1
 
     # What crosses by reference
 

@@ -10,7 +10,6 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgpack
@@ -18,6 +17,7 @@ import msgpack
 HEADER_LIMIT = 1 << 20
 BUFFERS_LIMIT = 1 << 28
 BUFFER_COUNT_LIMIT = 4096
+CHUNK = 1 << 17  # bytes read or joined at once
 PREFIX = struct.Struct("!II")
 SIZES = struct.Struct("!Q")
 
@@ -36,12 +36,16 @@ class OutOfTime(Exception):
     """The deadline passed while waiting for the other end."""
 
 
-@dataclass
 class Stream:
-    """Frames over a socket; every read and write ends at `deadline` (seconds of `time.monotonic`)."""
+    """Frames over a socket; every read and write ends at `deadline` (seconds of `time.monotonic`).
 
-    sock: socket.socket
-    deadline: float | None = None
+    Reading takes whatever has arrived, so that a small frame costs one system call.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.deadline: float | None = None
+        self._ahead = memoryview(b"")
 
     def send(self, tree: Any, buffers: Sequence[memoryview | bytes | bytearray] = ()) -> None:
         """Write one frame. Raises WireError before anything is written when a bound is exceeded."""
@@ -49,8 +53,12 @@ class Stream:
         if len(header) > HEADER_LIMIT:
             raise WireError(f"{len(header):,} bytes of structure; at most {HEADER_LIMIT:,} can cross")
         check_sizes([len(buffer) for buffer in buffers])
-        sizes = b"".join(SIZES.pack(len(buffer)) for buffer in buffers)
-        self._write(PREFIX.pack(len(header), len(buffers)) + sizes + header)
+        start = [PREFIX.pack(len(header), len(buffers)), *(SIZES.pack(len(buffer)) for buffer in buffers), header]
+        small = [buffer for buffer in buffers if len(buffer) <= CHUNK]
+        if len(small) == len(buffers) <= 8:
+            self._write(b"".join([*start, *small]))
+            return
+        self._write(b"".join(start))
         for buffer in buffers:
             self._write(buffer)
 
@@ -74,27 +82,26 @@ class Stream:
             raise Closed from None
 
     def _read(self, size: int) -> bytearray:
-        data = bytearray(min(size, 1 << 20))  # grows with what arrives, so that a claim alone allocates nothing
-        filled = 0
-        while filled < size:
-            if filled == len(data):
-                data.extend(bytes(min(size - filled, len(data))))
-            filled += self._read_some(memoryview(data)[filled:])
+        data = bytearray(self._ahead[:size])
+        self._ahead = self._ahead[size:]
+        while len(data) < size:  # grows with what arrives, so that a claim alone allocates nothing
+            chunk = self._read_some()
+            missing = size - len(data)
+            data += chunk[:missing]
+            self._ahead = chunk[missing:]
         return data
 
-    def _read_some(self, into: memoryview) -> int:
+    def _read_some(self) -> memoryview:
         try:
             self._arm()
-            count = self.sock.recv_into(into)
+            chunk = self.sock.recv(CHUNK)
         except TimeoutError:
             raise OutOfTime from None
         except OSError:
             raise Closed from None
-        finally:
-            into.release()
-        if not count:
+        if not chunk:
             raise Closed
-        return count
+        return memoryview(chunk)
 
     def _arm(self) -> None:
         if self.deadline is not None:

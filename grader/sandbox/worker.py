@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from grader.sandbox import gradients, learnerside
+from grader.sandbox.asgi import exchange
 from grader.sandbox.channel import REQUESTS, Channel
 from grader.sandbox.codec import Decoder, Encoder, torch_if_loaded
 from grader.sandbox.learnerside import BoundedOutput, Forbidden, Proxies, facts_of
@@ -256,6 +257,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "iter": _iter,
     "len": lambda worker, value: len(value),
     "example": Worker.example,
+    "exchange": lambda worker, *request: exchange(*request),
     "read_file": Worker.read_file,
     "write_file": Worker.write_file,
     "list_files": Worker.list_files,

@@ -1,7 +1,7 @@
 """The zygote: imports the heavy libraries once, before any secret exists in its memory, and forks workers from there.
 
-Commands arrive on control sockets as JSON, one a packet; a fork's packet carries the worker's socket. Where `fork`
-cannot be had, `main` with `standby` serves exactly one worker in this very process: same protocol, same behaviour.
+Commands arrive on control sockets as JSON, one a packet; a fork's packet carries the worker's sockets. Where `fork`
+cannot be had, a standby serves exactly one worker in this very process: same protocol, same behaviour.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
-from grader.sandbox.confine import PR_SET_CHILD_SUBREAPER, confine, die_with_parent, drop_root, system_call
+from grader.sandbox.confine import (
+    PR_SET_CHILD_SUBREAPER,
+    confine,
+    die_with_parent,
+    drop_root,
+    limit_memory,
+    system_call,
+)
 from grader.sandbox.wire import Stream
 from grader.sandbox.worker import Worker
 
@@ -185,24 +192,46 @@ def _keep_only(*descriptors: int) -> None:
     os.closerange(start, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") > 0 else 65536)
 
 
-def main(descriptor: int, standby: bool = False) -> None:
-    """Serve on an inherited socket: as a zygote, or as a single standby worker."""
-    control = socket.socket(fileno=descriptor)
+def main(handed: str) -> None:
+    """Serve on inherited sockets: as a zygote (one number), or as a single standby worker (two, or "stdin")."""
+    if handed.isdigit():
+        _serve_as_zygote(socket.socket(fileno=int(handed)))
+    elif handed == "stdin":
+        lines = [sys.stdin.readline() for _ in range(2)]
+        _serve_as_standby(*(socket.fromshare(bytes.fromhex(line)) for line in lines))  # type: ignore[attr-defined]
+    else:
+        _serve_as_standby(*(socket.socket(fileno=int(number)) for number in handed.split(",")))
+
+
+def _serve_as_zygote(control: socket.socket) -> None:
     config = json.loads(control.recv(PACKET))
     if sys.platform == "linux":
         die_with_parent()
         system_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    warm_up(config["packages"])
-    sys.path[:] = config["paths"]
-    finders = [AllowedPackages(config["allowed"]) if finder is PathFinder else finder for finder in sys.meta_path]
-    sys.meta_path[:] = finders  # type: ignore[assignment]
+    _prepare(config)
     if config["strict"] is not None:
         drop_root()
     gc.collect()
     gc.freeze()
     control.send(b"{}")
-    if standby:
-        os.chdir(config["folder"])
-        Worker(Stream(control)).serve()
-    else:
-        Zygote(config).serve(control)
+    Zygote(config).serve(control)
+
+
+def _serve_as_standby(connection: socket.socket, stacks: socket.socket) -> None:
+    """Get ready, wait for a folder to work in, then be the worker: a module learns nothing of what went before."""
+    stream = Stream(connection)
+    config = json.loads(stream.receive()[0])
+    _prepare(config)
+    folder, _ = stream.receive()
+    os.chdir(folder)
+    limit_memory(config["memory"])
+    show_stacks(stacks.fileno())
+    stream.send("ready")
+    Worker(stream).serve()
+
+
+def _prepare(config: dict[str, Any]) -> None:
+    warm_up(config["packages"])
+    sys.path[:] = config["paths"]
+    finders = [AllowedPackages(config["allowed"]) if finder is PathFinder else finder for finder in sys.meta_path]
+    sys.meta_path[:] = finders

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from grader.checks import probe, prop
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner, as_autograd
 from grader.sandbox.link import CannotCross
+from grader.sandbox.transport import LearnerTransport
 from tests.grader.conftest import LEVELS
 
 ANSWERS = Path(__file__).with_name("contract_answers.py").read_bytes()
@@ -295,6 +297,18 @@ def test_a_web_application_under_an_in_process_client(learner):
         (200, "data: 0\n\ndata: 1\n\ndata: 2\n\n"),
         (404, "not found"),
     ]
+
+
+def test_a_client_of_the_judges_talks_to_the_web_application(learner):
+    """A client that needs a network runs on the judge's side; its requests are forwarded, its responses streamed."""
+    transport = LearnerTransport(learner, learner.get("application"))
+
+    with httpx.Client(transport=transport, base_url="http://app") as client:
+        assert client.get("/health").json() == {"status": "ok"}
+        assert client.post("/echo", content=b"x" * 5000).text == "x" * 5000
+        with client.stream("GET", "/stream") as response:
+            assert list(response.iter_raw()) == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
+        assert client.get("/nowhere").status_code == 404
 
 
 def test_output_is_kept_and_costs_nothing(learner):

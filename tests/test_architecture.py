@@ -1,0 +1,150 @@
+"""The architecture as a test: arrows run downward, functions stay short, names say something."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "grader"
+
+# From the ground up: a module imports only what stands before it (modules in one row do not import each other).
+LAYERS = """
+    grader
+    errors results text
+    files
+    sources
+    section
+    course
+    stubs
+    exercises
+    workspace
+    progress
+    shapes scaling
+    relations
+    arrays
+    leaves
+    compare
+    travel mistakes
+    checks
+    sandbox
+    sandbox.wire
+    sandbox.channel sandbox.codec
+    sandbox.gradients sandbox.learnerside sandbox.asgi
+    sandbox.worker
+    sandbox.confine
+    sandbox.zygote
+    sandbox.isolation
+    sandbox.handles
+    sandbox.link
+    sandbox.learner sandbox.proof
+    sandbox.transport
+    bench
+    suite
+    shortcuts explain
+    diagnosis
+    examples judge
+    grading
+    report
+    report.terminal
+    doctor
+    author
+    author.mutants author.ledger
+    author.gate
+    author.main
+    cli
+    __main__
+"""
+ORDER = {name: row for row, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
+# The untrusted half runs where nothing else of the grader exists.
+UNTRUSTED = "wire codec channel learnerside gradients asgi worker confine zygote".split()
+EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base", "core"}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__") or "grader"
+        yield name, path, ast.parse(path.read_text("utf-8"))
+
+
+MODULES = list(modules())
+FUNCTIONS = [
+    (f"{name}.{node.name}", node)
+    for name, _, tree in MODULES
+    for node in ast.walk(tree)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+]
+
+
+def imports(tree):
+    """The grader's own modules that a module imports when it is imported or run (not for types alone)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom):
+                    inner.module = None
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "grader":
+            path = node.module.removeprefix("grader").removeprefix(".")
+            for alias in node.names:
+                full = f"{path}.{alias.name}".removeprefix(".")
+                yield full if full in ORDER else path or "grader"
+
+
+def test_every_module_has_its_place():
+    """A new module is put into the order on purpose; one that is gone leaves it."""
+    assert {name for name, _, _ in MODULES} == set(ORDER)
+
+
+@pytest.mark.parametrize(("name", "tree"), [(name, tree) for name, _, tree in MODULES])
+def test_arrows_run_downward(name, tree):
+    """Each module imports only modules that stand before it."""
+    upward = {target for target in imports(tree) if ORDER[target] >= ORDER[name]}
+
+    assert upward == set()
+
+
+@pytest.mark.parametrize("name", UNTRUSTED)
+def test_the_untrusted_half_stands_alone(name):
+    """What runs in the worker imports nothing of the grader but its own half, and no third-party package but two."""
+    tree = ast.parse((PACKAGE / "sandbox" / f"{name}.py").read_text("utf-8"))
+    foreign = {target for target in imports(tree) if target.removeprefix("sandbox.") not in (*UNTRUSTED, "sandbox")}
+    packages = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+    assert foreign == set()
+    assert packages.isdisjoint({"pytest", "scipy", "torch", "rich", "typer"})
+
+
+def test_functions_stay_short():
+    """No function is longer than forty lines; half of them have fewer than ten."""
+    lengths = {name: node.end_lineno - node.lineno + 1 for name, node in FUNCTIONS}
+
+    assert {name: length for name, length in lengths.items() if length > 40} == {}
+    assert statistics.median(lengths.values()) < 10
+
+
+def test_functions_take_few_parameters():
+    """At most five, `self` and what can only be given by name not counted (typer's commands declare options so)."""
+    counts = {
+        name: len([arg for arg in node.args.posonlyargs + node.args.args if arg.arg not in ("self", "cls", "worker")])
+        for name, node in FUNCTIONS
+        if not name.startswith("cli.")
+    }
+
+    assert {name: count for name, count in counts.items() if count > 5} == {}
+
+
+def test_files_stay_readable():
+    """About 250 lines at the most."""
+    assert {name: n for name, path, _ in MODULES if (n := len(path.read_text("utf-8").splitlines())) > 270} == {}
+
+
+def test_names_say_something():
+    """No module is a drawer for what had no place."""
+    assert {name for name, _, _ in MODULES if name.rpartition(".")[2] in EMPTY_NAMES} == set()
+
+
+def test_every_module_says_what_it_is_for():
+    """Every module that holds something begins with a docstring."""
+    assert [name for name, _, tree in MODULES if tree.body and not ast.get_docstring(tree)] == []
