@@ -79,6 +79,10 @@ class Bench:
             self.broken = error
             raise
 
+    def another(self) -> Link:
+        """A second worker, with nothing loaded, for a program that the module's code wants to run. The caller ends it."""
+        return Link(self._zygote)
+
     def rest(self) -> None:
         """Between exercises: what was left running would take time from the next one."""
         if self._link is not None and self._link.left_running():

@@ -131,11 +131,13 @@ def mistakes_of(section: Section, exercise: str) -> tuple[Mistake, ...]:
     """The mistakes that a section's authors know for an exercise."""
     if section.mistakes is None:
         return ()
-    return tuple(mistake for mistake in _load(section.mistakes) if mistake.exercise == exercise)
+    changed = section.mistakes.stat().st_mtime_ns
+    return tuple(mistake for mistake in _load(section.mistakes, changed) if mistake.exercise == exercise)
 
 
 @cache
-def _load(path: Path) -> tuple[Mistake, ...]:
+def _load(path: Path, changed: int) -> tuple[Mistake, ...]:
+    """What stands in a file of mistakes, read again when it has changed."""
     name = f"grader_mistakes_{path.parent.name}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -45,7 +45,7 @@ def run_examples(exercise: Exercise, source: bytes | None, stub: str, bench: Ben
     text = (source or b"").decode("utf-8", "replace")
     if source is None or is_stub(text, stub, exercise.name):
         return Status.TODO, "Not written yet."
-    seen = Source(bench.module.filename.rpartition("/")[2], tuple(text.splitlines()))
+    seen = Source(bench.module.filename, tuple(text.splitlines()))
     link = None
     try:
         link = bench.worker()

@@ -7,6 +7,7 @@ Under the judge, `config.stash[DESK]` is where the current check's learner and s
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from grader.bench import Bench, Module, Zygotes, seed_of
 from grader.course import Course, Section
 from grader.errors import GraderError
 from grader.sandbox.learner import Learner
+from grader.sandbox.link import Link, WorkerLost
 
 DEFAULT_SECONDS, DEFAULT_MEMORY = 10.0, 2**30
 
@@ -27,6 +29,8 @@ class Desk(Protocol):
     def learner(self, item: pytest.Item) -> Learner: ...
 
     def seed(self, item: pytest.Item) -> int: ...
+
+    def another(self, item: pytest.Item) -> Link: ...
 
 
 DESK = pytest.StashKey[Desk]()
@@ -44,6 +48,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def learner(request: pytest.FixtureRequest) -> Learner:
     """The learner's module behind the wall."""
     return request.config.stash[DESK].learner(request.node)
+
+
+@pytest.fixture
+def execute(request: pytest.FixtureRequest) -> Callable[..., dict[str, str]]:
+    """`execute(source, seconds)`, a callback for exercises about running code: each program gets a fresh worker.
+
+    It gives `{"status": "ok" | "error" | "timeout" | "crash", "error": …, "text": …, "output": …}`. The program runs
+    neither in the judge nor in the learner's worker.
+    """
+
+    def execute(source: str, seconds: float) -> dict[str, str]:
+        link = request.config.stash[DESK].another(request.node)
+        link.limit(min(float(seconds), DEFAULT_SECONDS))
+        try:
+            error, text, output = link.ask("execute", str(source))
+            return {"status": "error" if error else "ok", "error": str(error), "text": str(text), "output": str(output)}
+        except WorkerLost as lost:
+            return {"status": "timeout" if lost.why == "time" else "crash", "error": "", "text": "", "output": ""}
+        finally:
+            link.end()
+
+    return execute
 
 
 @pytest.fixture
@@ -104,6 +130,9 @@ class SolutionDesk:
 
     def seed(self, item: pytest.Item) -> int:
         return seed_of(self._run_seed, item.name)
+
+    def another(self, item: pytest.Item) -> Link:
+        return self._bench(item.path)[1].another()
 
     def _bench(self, suite: Path) -> tuple[Section, Bench]:
         if suite not in self._benches:

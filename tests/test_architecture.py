@@ -44,6 +44,8 @@ LAYERS = """
     suite
     shortcuts explain
     diagnosis
+    trial
+    session
     examples judge
     grading
     report

@@ -29,7 +29,7 @@ OUTPUT_LIMIT = 8192
 
 TRACE_LIMIT = 200
 STACK_LIMIT = 1 << 14
-STACK_LINE = re.compile(rb'File "([^"\n]{1,200})", line (\d{1,7}) in (\w{1,100})')
+STACK_LINE = re.compile(rb'File "([^"\n]{1,200})", line (\d{1,7}) in ([\w<>]{1,100})')
 
 
 class WorkerLost(Exception):

@@ -207,6 +207,17 @@ class Worker:
             sys.displayhook = shown
         return self.output.take()
 
+    def execute(self, source: str) -> list[str]:
+        """Run a program that is data to the exercise at hand: `[error, text, output]`, the first two empty when it ends well."""
+        self.output.take()
+        error, text = "", ""
+        try:
+            exec(compile(source, "<program>", "exec", dont_inherit=True), {"__name__": "__main__"})
+        except BaseException as raised:
+            mro, text, _ = facts_of(raised, "<program>")
+            error = mro[0]
+        return [error, text, self.output.take()]
+
     def read_file(self, name: str) -> bytes:
         with open(_scratch_path(name), "rb") as file:
             return file.read(SCRATCH_FILE_LIMIT)
@@ -257,6 +268,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "iter": _iter,
     "len": lambda worker, value: len(value),
     "example": Worker.example,
+    "execute": Worker.execute,
     "exchange": lambda worker, *request: exchange(*request),
     "read_file": Worker.read_file,
     "write_file": Worker.write_file,

@@ -1,0 +1,79 @@
+"""A conversation with the judge: a trial yields jobs and has each one's results before it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from grader.author.findings import Finding
+from grader.bench import Bench, Zygotes
+from grader.course import Check, Exercise, Section
+from grader.files import read_text
+from grader.judge import Job, Trying
+from grader.results import ExerciseResult, Status
+from grader.sources import marks
+from grader.stubs import pristine
+from grader.suite import module_of
+
+T = TypeVar("T")
+Trial = Generator[Job, None, T]
+EVERYTHING = Trying()
+TO_THE_FIRST_FAILURE = Trying(first_failure=True)
+
+
+class Hearing:
+    """One section before the judge; what several trials want to know about it."""
+
+    def __init__(self, section: Section, zygotes: Zygotes) -> None:
+        assert section.solution is not None
+        self.section = section
+        self.zygotes = zygotes
+        self.solution = read_text(section.solution)
+        self.stub = pristine(section)
+        self.seconds: dict[str, float] = {}  # by check id: the solution's own time
+        self._results: dict[str, ExerciseResult] = {}
+        self._lines = {mark.function: mark.line for mark in marks(section.suite)} if section.suite else {}
+
+    def hear(self, job: Job, result: ExerciseResult) -> None:
+        self._results[result.id] = result
+
+    def grade(self, text: str, exercises: Sequence[Exercise], seed: int = 0, trying: Trying = EVERYTHING) -> Trial[list[ExerciseResult]]:
+        """The results of a text for some exercises, in their order."""
+        self._results = {}
+        yield Job(self.section, text.encode(), self.stub, tuple(exercises), seed=seed, diagnose=False, trying=trying)
+        return [self._results[each.id] for each in exercises]
+
+    def try_one(
+        self, text: str, exercise: Exercise, seed: int = 0, trying: Trying = EVERYTHING, diagnose: bool = False
+    ) -> Trial[ExerciseResult]:
+        """The result of a text for one exercise, whatever becomes of its needs."""
+        alone = replace(exercise, needs=())
+        yield Job(self.section, text.encode(), self.stub, (alone,), seed=seed, diagnose=diagnose, trying=trying)
+        return self._results[exercise.id]
+
+    def bench(self, text: str) -> Bench:
+        """A worker of its own for a text, outside any check."""
+        return Bench(self.zygotes.start(self.section.worker), module_of(self.section, text.encode()))
+
+    # Where things stand
+
+    def at_check(self, check_id: str) -> str:
+        return f"{self.section.suite}:{self._lines.get(check_id.rpartition('/')[2], 1)}"
+
+    def at_exercise(self, exercise: Exercise) -> str:
+        lines = self.solution.splitlines()
+        heads = (f"def {exercise.name}(", f"class {exercise.name}(", f"class {exercise.name}:", f"async def {exercise.name}(")
+        return f"{self.section.solution}:{next((n for n, line in enumerate(lines, 1) if line.startswith(heads)), 1)}"
+
+
+def passed(result: ExerciseResult) -> list[Check | str]:
+    """The names of the checks that gave points."""
+    return [check.id.rpartition("/")[2] for check in result.checks if check.status is Status.PASSED]
+
+
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:200]
+
+
+__all__ = ["EVERYTHING", "TO_THE_FIRST_FAILURE", "Finding", "Hearing", "Trial", "first_line", "passed"]

@@ -1,0 +1,162 @@
+"""What a section must show before the judge: its solution earns everything, and whatever is wrong does not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from grader.author.findings import Finding
+from grader.author.hearing import TO_THE_FIRST_FAILURE, Hearing, Trial, first_line, passed
+from grader.author.imitations import gives_zeros, knows_the_examples
+from grader.course import Exercise
+from grader.diagnosis import mistakes_of
+from grader.errors import GraderError
+from grader.examples import run_examples
+from grader.judge import Trying
+from grader.mistakes import Mistake
+from grader.results import CheckResult, ExerciseResult, Status
+from grader.stubs import STUB, examples
+
+SEEDS = 50
+SLOW_SEEDS, SLOW = 3, 0.2  # a check that takes longer than this many seconds is tried at fewer seeds
+
+
+@dataclass
+class Failures:
+    """Where the solution does not pass: by check, the seeds, and what was said first."""
+
+    seeds: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    first: dict[str, CheckResult] = field(default_factory=dict)
+
+    def note(self, seed: int, result: ExerciseResult) -> None:
+        for check in result.checks:
+            if check.status is not Status.PASSED:
+                self.seeds[check.id].append(seed)
+                self.first.setdefault(check.id, check)
+
+
+def solution_earns_everything(hearing: Hearing, exercises: Sequence[Exercise]) -> Trial[dict[str, list[Finding]]]:
+    """By exercise id: the checks that the solution fails at some of fifty seeds."""
+    failures = Failures()
+    quick: frozenset[str] = frozenset()
+    for seed in range(SEEDS):
+        trying = Trying(only=quick) if seed >= SLOW_SEEDS else Trying()
+        for result in (yield from hearing.grade(hearing.solution, exercises, seed, trying)):
+            failures.note(seed, result)
+            for check in result.checks:
+                hearing.seconds[check.id] = min(check.seconds, hearing.seconds.get(check.id, check.seconds))
+        if seed < SLOW_SEEDS:
+            quick = frozenset(id for id, seconds in hearing.seconds.items() if seconds <= SLOW)
+    return {each.id: [*_of_solution(hearing, each, failures)] for each in exercises}
+
+
+def _of_solution(hearing: Hearing, exercise: Exercise, failures: Failures) -> Iterator[Finding]:
+    for check in (check for check in exercise.checks if check.id in failures.seeds):
+        seeds, result = failures.seeds[check.id], failures.first[check.id]
+        if result.status is Status.NOT_RUN:
+            yield Finding(hearing.at_check(check.id), f"{check.function} was not run.", first_line(result.message))
+            continue
+        total = SEEDS if hearing.seconds[check.id] <= SLOW else SLOW_SEEDS
+        shown = ", ".join(map(str, seeds[:5])) + (" …" if len(seeds) > 5 else "")
+        says = f"The solution does not pass {check.function} at {len(seeds)} of {total} seeds ({shown}): {first_line(result.message)}"
+        yield Finding(hearing.at_check(check.id), says, "Mend the solution, or loosen what the check asks for and say why.")
+
+
+def stub_earns_nothing(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding]]:
+    """The stub as it is handed out, and once more in other words, so that its checks really run."""
+    found: list[Finding] = []
+    for text in (hearing.stub, hearing.stub.replace(STUB, f"{STUB}()")):
+        result = yield from hearing.try_one(text, exercise)
+        if result.points and not found:
+            says = f"The stub of `{exercise.name}` passes {', '.join(map(str, passed(result)))}."
+            found.append(Finding(hearing.at_exercise(exercise), says, "A check must ask for something that has to be written."))
+    return found
+
+
+def example_holds(hearing: Hearing, exercise: Exercise) -> list[Finding]:
+    """The solution prints what the docstring's example shows."""
+    with hearing.bench(hearing.solution) as bench:
+        status, message = run_examples(exercise, hearing.solution.encode(), hearing.stub, bench)
+    if status in (Status.PASSED, Status.NOT_RUN):
+        return []
+    return [Finding(hearing.at_exercise(exercise), f"The example of `{exercise.name}` does not hold: {' '.join(message.split())}", "Mend it.")]
+
+
+def examples_are_not_enough(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding] | None]:
+    """A function that knows the public examples earns no core point; None where no such function could be made."""
+    with hearing.bench(hearing.solution) as bench:
+        link = bench.worker()
+        link.begin_check(0, (), 10.0)
+        text = knows_the_examples(hearing.solution, exercise, examples(hearing.stub, exercise.name), link)
+    if text is None:
+        return None
+    result = yield from hearing.try_one(text, exercise)
+    if not result.points or exercise.kind != "core":
+        return []
+    return [
+        Finding(hearing.at_check(check.id), f"{check.id.rpartition('/')[2]} passes for a function that only knows the docstring's example.", "Ask for something that the example does not show.")
+        for check in result.checks if check.points
+    ]  # fmt: skip
+
+
+def zeros_do_not_pass(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding]]:
+    """An answer of the right shape whose every number is zero fails a check, and earns less than half."""
+    result = yield from hearing.try_one(gives_zeros(hearing.solution, exercise), exercise)
+    if result.status is not Status.PASSED and result.points < result.max_points / 2:
+        return []
+    says = f"Zeros of the right shape earn {result.points:g} of {result.max_points:g} points of `{exercise.name}`: {', '.join(map(str, passed(result)))}."
+    return [Finding(hearing.at_exercise(exercise), says, "Compare values with a tolerance that zero does not meet.")]
+
+
+@dataclass(frozen=True)
+class Named:
+    """How many mistakes there are, and how many fail and are called by their name in both forms."""
+
+    count: int
+    named: int
+    findings: list[Finding]
+
+
+def mistakes_are_named(hearing: Hearing, exercise: Exercise) -> Trial[Named]:
+    known = mistakes_of(hearing.section, exercise.name)
+    found: list[Finding] = []
+    named = 0
+    for mistake in known:
+        problems = yield from _mistake(hearing, exercise, mistake)
+        named += not problems
+        found += [Finding(f"{hearing.section.mistakes}", f"{mistake.name}: {says}", hint) for says, hint in problems]
+    return Named(len(known), named, found)
+
+
+def _mistake(hearing: Hearing, exercise: Exercise, mistake: Mistake) -> Trial[list[tuple[str, str]]]:
+    try:
+        forms = {"the patch": mistake.patched(hearing.solution), "the variant": mistake.substituted(hearing.solution)}
+    except GraderError as error:
+        return [(error.problem, error.hint)]
+    found: list[tuple[str, str]] = []
+    for form, text in forms.items():
+        result = yield from hearing.try_one(text, exercise, diagnose=True)
+        found += _recognised(form, mistake, result)
+        for seed in range(1, SLOW_SEEDS) if result.status is not Status.PASSED else ():
+            again = yield from hearing.try_one(text, exercise, seed, TO_THE_FIRST_FAILURE)
+            if again.status is Status.PASSED:
+                found.append((f"{form} passes every check at seed {seed}.", "Make a check certain to catch it."))
+    return found
+
+
+def _recognised(form: str, mistake: Mistake, result: ExerciseResult) -> Iterator[tuple[str, str]]:
+    if result.status is Status.PASSED:
+        yield f"{form} passes every check.", "Add the check that it fails."
+        return
+    said = {check.diagnosis for check in result.checks if check.status is Status.FAILED}
+    failed = [check.id.rpartition("/")[2] for check in result.checks if check.status is not Status.PASSED]
+    if said == {mistake.says}:
+        return
+    if not said:
+        yield f"{form} only breaks ({failed[0]}: {first_line(result.checks[0].message)}).", "A mistake must give answers."
+    elif said == {""}:
+        hint = "Patch and variant must answer alike on every check that fails, and unlike every other mistake."
+        yield f"{form} fails {', '.join(failed)}, but is not recognised.", hint
+    else:
+        yield f"{form} is taken for another mistake: {(said - {mistake.says}).pop()!r}", "Add a check that tells the two apart."

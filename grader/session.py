@@ -1,0 +1,198 @@
+"""The judge's pytest session: hidden suites are collected once, then their items run as often as there is work."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from grader import suite
+from grader.bench import Bench, Zygotes, seed_of
+from grader.course import Section
+from grader.errors import GraderError
+from grader.explain import explain, import_failed
+from grader.results import Status
+from grader.sandbox.handles import LearnerError
+from grader.sandbox.learner import Learner
+from grader.sandbox.link import Link, WorkerLost
+from grader.sandbox.proof import prove
+from grader.trial import Outcome, Trial, deadline
+
+GRACE = 2.0  # seconds for the judge's own work on a check, beyond what the worker had
+CONFIGURATION = Path(__file__).with_name("judge.ini")
+QUIET = """
+    terminal logging doctest junitxml pastebin setuponly setupplan stepwise cacheprovider faulthandler
+    unraisableexception threadexception warnings
+""".split()
+
+
+def hold(sections: Iterable[Section], zygotes: Zygotes, work: Callable[[Session], None]) -> None:
+    """Collect the suites of these sections and do the work in that session.
+
+    Raises:
+        GraderError: a suite cannot be used; and whatever the work raises.
+    """
+    session = Session({section.suite.resolve(): section for section in sections if section.suite}, zygotes, work)
+    root = next(iter(session.sections), CONFIGURATION).parents[1]
+    options = ["-c", str(CONFIGURATION), "--rootdir", str(root), "--capture=no", "--assert=plain"]
+    options += ["--import-mode=importlib", *(f"-pno:{name}" for name in QUIET)]
+    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
+        code = pytest.main([*options, *map(str, session.sections)], plugins=[session, suite])
+    _forget(session.sections)
+    if session.error is not None:
+        raise session.error
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise GraderError(f"the hidden suites could not be run (pytest ended with {code!r}).", "Run `grader doctor`.")
+
+
+def _forget(suites: Iterable[Path]) -> None:
+    """Drop the suites' modules: another session must not find another course's suite under the same name."""
+    files = {str(path) for path in suites}
+    for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) in files]:
+        del sys.modules[name]
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class Session:
+    """The plugin that makes a pytest session a judge."""
+
+    def __init__(self, sections: dict[Path, Section], zygotes: Zygotes, work: Callable[[Session], None]) -> None:
+        self.sections = sections
+        self.zygotes = zygotes
+        self._work = work
+        self.error: BaseException | None = None
+        self.unusable: dict[str, str] = {}  # section id → why its suite cannot be collected here
+        self.items: dict[str, list[pytest.Item]] = {}
+        self._failure: BaseException | None = None
+        self._bench: Bench | None = None
+        self._link: Link | None = None
+        self._seed = 0
+
+    # pytest's hooks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[suite.DESK] = self
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        report = yield
+        if report.outcome != "passed" and collector.path in self.sections:  # type: ignore[attr-defined]
+            self.unusable[self.sections[collector.path].id] = _unusable(report.longrepr)  # type: ignore[attr-defined]
+            report.outcome = "passed"  # type: ignore[attr-defined]
+        return report
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            section = self.sections[item.path.resolve()]
+            name = getattr(item, "originalname", item.name)
+            self.items.setdefault(f"{section.id}/{suite.exercise_of(item)}/{name}", []).append(item)
+        gc.collect()
+        gc.freeze()  # a million objects that never change: looking at them again would take most of a session's time
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        try:
+            self._prove_strict()
+            self._work(self)
+        except BaseException as error:
+            self.error = error
+        return True
+
+    def _prove_strict(self) -> None:
+        if self.zygotes.level == "strict":
+            known = {section.worker: path for path, section in self.sections.items()}
+            for packages, path in known.items():
+                prove(self.zygotes.start(packages), path)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        if call.excinfo is not None and self._failure is None:
+            self._failure = call.excinfo.value
+        outcome = "passed" if call.excinfo is None else "failed"
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)  # type: ignore[arg-type]
+
+    # What fixtures ask for
+
+    def learner(self, item: pytest.Item) -> Learner:
+        assert self._link is not None
+        return Learner(self._link)
+
+    def seed(self, item: pytest.Item) -> int:
+        return self._seed
+
+    def another(self, item: pytest.Item) -> Link:
+        assert self._bench is not None
+        return self._bench.another()
+
+    # Running one check
+
+    def run_check(self, bench: Bench, items: Sequence[pytest.Item], trial: Trial) -> Outcome:
+        """All cases of one check: the first that does not pass decides."""
+        started, outcome = time.monotonic(), Outcome(Status.PASSED)
+        for item in items:
+            outcome = self._run_item(bench, item, trial)
+            if outcome.status is not Status.PASSED:
+                if len(items) > 1 and outcome.status is Status.FAILED:
+                    outcome.message = f"Case {item.name.partition('[')[2].rstrip(']')}: {outcome.message}"
+                break
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _run_item(self, bench: Bench, item: pytest.Item, trial: Trial) -> Outcome:
+        seconds, memory = suite.limits_of(item)
+        seconds = min(seconds * trial.patience, trial.seconds)
+        self._seed = seed_of(trial.seed, item.name)
+        self._failure = None
+        try:
+            self._bench, self._link = bench, (link := bench.worker(memory))
+            if trial.attend is not None:
+                trial.attend(item.name, link)
+            link.begin_check(self._seed, trial.exercise.forbids, seconds)
+        except (LearnerError, WorkerLost) as error:
+            if bench.broken is not None:
+                return Outcome(Status.BROKEN, import_failed(error, trial.source))
+            return Outcome(Status.BROKEN, explain(error, None, trial.source)[1])
+        with deadline(seconds + GRACE):
+            item.session._setupstate.teardown_exact(item)  # leaves the last job's module when this one is another
+            # The module as what comes next: fixtures of a check end with it, those of the module stay.
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+        return self._outcome(link, trial)
+
+    def _outcome(self, link: Link, trial: Trial) -> Outcome:
+        failure = link.lost or self._failure  # a lost worker is the reason of whatever the suite made of it
+        if failure is None:
+            return Outcome(Status.PASSED)
+        if isinstance(failure, GraderError):
+            raise failure
+        status, message = explain(failure, link, trial.source)
+        return Outcome(status, message, list(link.trace), getattr(failure, "close", None))
+
+
+def _unusable(longrepr: object) -> str:
+    """Why a suite cannot be collected: a missing oracle is said with the line that installs it."""
+    text = str(longrepr)
+    marker = "No module named '"
+    if marker in text:
+        package = text.rpartition(marker)[2].partition("'")[0].partition(".")[0]
+        return f"Its hidden checks need `{package}`: pip install {package}"
+    return f"Its hidden checks cannot be read: {text.strip().splitlines()[-1][:200]}"
