@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grader.sandbox import isolation
+from grader.sandbox import launch
 from grader.sandbox.handles import LearnerError
-from grader.sandbox.isolation import MEMORY, Standby, Zygote
-from grader.sandbox.link import Link, WorkerLost
+from grader.sandbox.launch import MEMORY, Standby, Zygote
+from grader.sandbox.link import CannotCross, Link, WorkerLost
 
 LOAD_SECONDS = 10.0
 
@@ -25,7 +25,7 @@ class Zygotes:
         """The zygote for these packages; returns at once, it gets ready meanwhile."""
         key = tuple(dict.fromkeys(("numpy", *packages)))
         if key not in self._running:
-            self._running[key] = isolation.start(self.level, key)
+            self._running[key] = launch.start(self.level, key)
         return self._running[key]
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Bench:
         link.limit(LOAD_SECONDS)
         try:
             link.ask("load", self.module.name, self.module.source, self.module.filename, list(self.module.forbids))
-        except (LearnerError, WorkerLost) as error:
+        except (LearnerError, WorkerLost, CannotCross) as error:
             self.broken = error
             raise
 

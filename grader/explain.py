@@ -17,6 +17,7 @@ from grader.sandbox.link import CannotCross, Link, WorkerLost
 from grader.text import clean, describe
 
 OUTPUT_SHOWN = 1000
+MESSAGE_SHOWN = 4000
 # How the libraries say that memory ran out, beside MemoryError.
 NO_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate|Cannot allocate memory|std::bad_alloc")
 
@@ -45,7 +46,12 @@ class Source:
 def explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
     """The status of a check that ended with `error`, and the message."""
     status, text = _explain(error, link, source)
-    printed = clean(link.output.strip(), OUTPUT_SHOWN, multiline=True) if link is not None and status is not Status.TODO else ""
+    printed = (
+        clean(link.output.strip(), OUTPUT_SHOWN, multiline=True)
+        if link is not None and status is not Status.TODO
+        else ""
+    )
+    text = clean(text, MESSAGE_SHOWN, multiline=True)  # a suite may have put text of the learner's into its own
     return status, f"{text}\nYour code printed:\n{_indented(printed)}" if printed else text
 
 

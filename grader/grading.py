@@ -88,7 +88,14 @@ def _unit(
     # What judges is the course's own stub where it has one: a submission could bring forged ones.
     stub = pristine(section) if section.solution else workspace.pristine(section)
     if options.seed is not None:
-        return Unit(section, exercises, source, stub, dict.fromkeys((e.id for e in section.exercises), options.seed), frozenset())
+        return Unit(
+            section,
+            exercises,
+            source,
+            stub,
+            dict.fromkeys((e.id for e in section.exercises), options.seed),
+            frozenset(),
+        )
     seeds = {exercise.id: progress.seed_for(exercise) for exercise in section.exercises}
     new = frozenset(each.id for each in exercises if progress.get(each).status is not Status.PASSED)
     return Unit(section, exercises, source, stub, seeds, new)
@@ -182,7 +189,9 @@ def _not_written(exercise: Exercise) -> ExerciseResult:
     """Every check of an exercise that is still its stub (or whose file is gone)."""
     says = "Not written yet."
     checks = tuple(CheckResult(c.id, c.rule, Status.TODO, 0.0, c.points, says) for c in exercise.checks)
-    example = CheckResult(f"{exercise.id}/example", "The example in the docstring gives what it shows.", Status.TODO, 0.0, 0.0, says)
+    example = CheckResult(
+        f"{exercise.id}/example", "The example in the docstring gives what it shows.", Status.TODO, 0.0, 0.0, says
+    )
     return ExerciseResult(exercise.id, exercise.kind, checks or (example,))
 
 

@@ -8,18 +8,21 @@ warm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from grader import shortcuts, suite
 from grader.bench import Bench, Zygotes
 from grader.course import Check, Exercise, Section
 from grader.diagnosis import Diagnosis, Evidence
-from grader.explain import Source
+from grader.errors import GraderError
+from grader.explain import JudgeOutOfTime, Source
 from grader.results import CheckResult, ExerciseResult, Status
 from grader.session import Session, hold
 from grader.stubs import is_stub
-from grader.trial import Job, Outcome, Trial, Trying
+from grader.trial import Job, Outcome, Trial, Trying, deadline
 
 Emit = Callable[[Job, ExerciseResult], None]
+DIAGNOSIS = 5.0  # seconds after which a diagnosis is given up
 AFTER_TIMEOUT = 0.2  # the share of its time that a check gets once another of its exercise ran out
 
 __all__ = ["Emit", "Job", "Trying", "run"]
@@ -58,11 +61,21 @@ class Grading:
     def result(self, exercise: Exercise) -> ExerciseResult:
         """The exercise's result; its needs are graded first, also when nobody asked for them."""
         if exercise.name not in self.done:
-            found = self._outcomes(exercise)
+            found = self._contained(exercise)
             results = tuple(self._result(check, *found[check.id]) for check in exercise.checks if check.id in found)
             self.done[exercise.name] = ExerciseResult(exercise.id, exercise.kind, results, self.job.seed_for(exercise))
             self.bench.rest()
         return self.done[exercise.name]
+
+    def _contained(self, exercise: Exercise) -> dict[str, tuple[Outcome, str]]:
+        """Whatever a submission does to the judge costs that exercise and nothing else."""
+        try:
+            return self._outcomes(exercise)
+        except GraderError:
+            raise
+        except Exception as error:
+            says = f"The grader itself failed on what your code does ({type(error).__name__}); please report that."
+            return {check.id: (Outcome(Status.BROKEN, says), "") for check in exercise.checks}
 
     def _outcomes(self, exercise: Exercise) -> dict[str, tuple[Outcome, str]]:
         """By check id: what it came to, and the diagnosis."""
@@ -122,8 +135,10 @@ class Grading:
             outcome = self._replay(exercise, source, check)
             return Evidence(outcome.trace, outcome.close) if outcome.status is not Status.PASSED else None
 
-        says = Diagnosis(self.job.section, exercise).name_mistake(evidence, replay)
-        return dict.fromkeys(failing, says) if says else {}
+        with suppress(Exception, JudgeOutOfTime), deadline(DIAGNOSIS):  # it walks answers that may be hostile
+            says = Diagnosis(self.job.section, exercise).name_mistake(evidence, replay)
+            return dict.fromkeys(failing, says) if says else {}
+        return {}
 
     def _replay(self, exercise: Exercise, source: str, check: str) -> Outcome:
         zygote = self.session.zygotes.start(self.job.section.worker)

@@ -16,9 +16,8 @@ from grader import suite
 from grader.bench import Bench, Zygotes, seed_of
 from grader.course import Section
 from grader.errors import GraderError
-from grader.explain import explain, import_failed
+from grader.explain import JudgeOutOfTime, explain, import_failed
 from grader.results import Status
-from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner
 from grader.sandbox.link import Link, WorkerLost
 from grader.sandbox.proof import prove
@@ -106,6 +105,11 @@ class Session:
             section = self.sections[item.path.resolve()]
             name = getattr(item, "originalname", item.name)
             self.items.setdefault(f"{section.id}/{suite.exercise_of(item)}/{name}", []).append(item)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(
+                1
+            )  # oracles are small: a second thread costs more than it saves, far more on a busy machine
         gc.collect()
         gc.freeze()  # a million objects that never change: looking at them again would take most of a session's time
 
@@ -167,19 +171,34 @@ class Session:
             self._bench, self._link = bench, (link := bench.worker(memory))
             if trial.attend is not None:
                 trial.attend(item.name, link)
-            link.begin_check(self._seed, trial.exercise.forbids, seconds)
-        except (LearnerError, WorkerLost) as error:
+            link.begin_check(seed_of(self._seed, "worker"), trial.exercise.forbids, seconds)
+        except GraderError:
+            raise
+        except Exception as error:  # also what a worker may answer instead of beginning
             if bench.broken is not None:
                 return Outcome(Status.BROKEN, import_failed(error, trial.source))
             return Outcome(Status.BROKEN, explain(error, None, trial.source)[1])
-        with deadline(seconds + GRACE):
+        with self._in_time(link, seconds + GRACE):
             item.session._setupstate.teardown_exact(item)  # leaves the last job's module when this one is another
             # The module as what comes next: fixtures of a check end with it, those of the module stay.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
         return self._outcome(link, trial)
 
+    @contextmanager
+    def _in_time(self, link: Link, seconds: float) -> Iterator[None]:
+        """The judge's own work has an end as well; an exchange that it may have cut in two is not gone on with."""
+        try:
+            with deadline(seconds):
+                yield
+        except JudgeOutOfTime as error:  # in one of pytest's own steps
+            self._failure = self._failure or error
+        if isinstance(self._failure, JudgeOutOfTime) and link.lost is None:
+            link.end()
+            link.lost = WorkerLost("judge", "sent what took too long to check")
+
     def _outcome(self, link: Link, trial: Trial) -> Outcome:
-        failure = link.lost or self._failure  # a lost worker is the reason of whatever the suite made of it
+        # A lost worker is the reason of whatever the suite made of it.
+        failure = self._failure if isinstance(self._failure, JudgeOutOfTime) else link.lost or self._failure
         if failure is None:
             return Outcome(Status.PASSED)
         if isinstance(failure, GraderError):

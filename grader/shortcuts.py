@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+LONGEST = 20  # parts of a dotted name
 
 
 def find(source: str, exercise: str, forbids: Sequence[str]) -> list[tuple[int, str]]:
@@ -11,13 +14,21 @@ def find(source: str, exercise: str, forbids: Sequence[str]) -> list[tuple[int, 
 
     A forbidden name is dotted (`torch.softmax`), a method of tensors (`Tensor.softmax`) or the operator "@".
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    if not forbids:
         return []
-    aliases = _aliases(tree)
+    try:
+        tree, aliases = _read(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
     found = [hit for node in _reachable(tree, exercise) for hit in _hits(node, aliases, frozenset(forbids))]
     return sorted(set(found))
+
+
+@lru_cache(maxsize=4)
+def _read(source: str) -> tuple[ast.Module, dict[str, str]]:
+    """A module's tree and aliases; the exercises of one file ask for it one after another."""
+    tree = ast.parse(source)
+    return tree, _aliases(tree)
 
 
 def _aliases(tree: ast.Module) -> dict[str, str]:
@@ -26,7 +37,9 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                names[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
     return names
@@ -34,8 +47,16 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
 
 def _reachable(tree: ast.Module, exercise: str) -> Iterator[ast.AST]:
     """The exercise's definition and the learner's own helpers that it mentions, directly or through others."""
-    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)}
-    assigned = {t.id: node for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    defined = {
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+    }
+    assigned = {
+        t.id: node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for t in node.targets
+        if isinstance(t, ast.Name)
+    }
     waiting, seen = [exercise], set()
     while waiting:
         name = waiting.pop()
@@ -62,9 +83,12 @@ def _hits(node: ast.AST, aliases: dict[str, str], forbids: frozenset[str]) -> It
 
 
 def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:
-    if isinstance(node, ast.Name):
-        return aliases.get(node.id, node.id)
-    return f"{_dotted(node.value, aliases)}.{node.attr}" if isinstance(node, ast.Attribute) else "?"
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute) and len(parts) < LONGEST:
+        parts.append(node.attr)
+        node = node.value
+    start = aliases.get(node.id, node.id) if isinstance(node, ast.Name) else "?"
+    return ".".join([start, *reversed(parts)])
 
 
 def _is_module(node: ast.expr, aliases: dict[str, str]) -> bool:

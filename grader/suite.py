@@ -94,7 +94,9 @@ def exercise_of(item: pytest.Item) -> str:
     """The exercise that an item grades; raises GraderError naming a check without a mark."""
     mark = item.get_closest_marker("exercise")
     if mark is None or not mark.args:
-        raise GraderError(f"{item.nodeid} names no exercise.", 'Write @pytest.mark.exercise("name", points=1) above it.')
+        raise GraderError(
+            f"{item.nodeid} names no exercise.", 'Write @pytest.mark.exercise("name", points=1) above it.'
+        )
     return str(mark.args[0])
 
 
@@ -125,7 +127,7 @@ class SolutionDesk:
         exercise = next(each for each in section.exercises if each.name == exercise_of(item))
         seconds, memory = limits_of(item)
         link = bench.worker(memory)
-        link.begin_check(self.seed(item), exercise.forbids, seconds)
+        link.begin_check(seed_of(self.seed(item), "worker"), exercise.forbids, seconds)
         return Learner(link)
 
     def seed(self, item: pytest.Item) -> int:

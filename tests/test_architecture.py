@@ -30,12 +30,15 @@ LAYERS = """
     checks
     sandbox
     sandbox.wire
-    sandbox.channel sandbox.codec
+    sandbox.channel sandbox.values
+    sandbox.encoder sandbox.decoder
+    sandbox.codec
     sandbox.gradients sandbox.learnerside sandbox.asgi
     sandbox.worker
     sandbox.confine
     sandbox.zygote
     sandbox.isolation
+    sandbox.launch
     sandbox.handles
     sandbox.link
     sandbox.learner sandbox.proof
@@ -60,7 +63,7 @@ LAYERS = """
 """
 ORDER = {name: row for row, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
 # The untrusted half runs where nothing else of the grader exists.
-UNTRUSTED = "wire codec channel learnerside gradients asgi worker confine zygote".split()
+UNTRUSTED = "wire values encoder decoder codec channel learnerside gradients asgi worker confine zygote".split()
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base", "core"}
 
 
@@ -112,7 +115,9 @@ def test_the_untrusted_half_stands_alone(name):
     """What runs in the worker imports nothing of the grader but its own half, and no third-party package but two."""
     tree = ast.parse((PACKAGE / "sandbox" / f"{name}.py").read_text("utf-8"))
     foreign = {target for target in imports(tree) if target.removeprefix("sandbox.") not in (*UNTRUSTED, "sandbox")}
-    packages = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    packages = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
 
     assert foreign == set()
     assert packages.isdisjoint({"pytest", "scipy", "torch", "rich", "typer"})

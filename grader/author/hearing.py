@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -12,7 +13,7 @@ from grader.course import Check, Exercise, Section
 from grader.files import read_text
 from grader.judge import Job, Trying
 from grader.results import ExerciseResult, Status
-from grader.sources import marks
+from grader.sources import marks, parsed
 from grader.stubs import pristine
 from grader.suite import module_of
 
@@ -34,6 +35,7 @@ class Hearing:
         self.seconds: dict[str, float] = {}  # by check id: the solution's own time
         self._results: dict[str, ExerciseResult] = {}
         self._lines = {mark.function: mark.line for mark in marks(section.suite)} if section.suite else {}
+        self._fixed = without_randomness(read_text(section.suite)) if section.suite else frozenset()
 
     def hear(self, job: Job, result: ExerciseResult) -> None:
         self._results[result.id] = result
@@ -56,6 +58,10 @@ class Hearing:
         """A worker of its own for a text, outside any check."""
         return Bench(self.zygotes.start(self.section.worker), module_of(self.section, text.encode()))
 
+    def is_random(self, check_id: str) -> bool:
+        """Whether a check can differ from seed to seed."""
+        return check_id.rpartition("/")[2] not in self._fixed
+
     # Where things stand
 
     def at_check(self, check_id: str) -> str:
@@ -65,6 +71,17 @@ class Hearing:
         lines = self.solution.splitlines()
         heads = (f"def {exercise.name}(", f"class {exercise.name}(", f"class {exercise.name}:", f"async def {exercise.name}(")
         return f"{self.section.solution}:{next((n for n, line in enumerate(lines, 1) if line.startswith(heads)), 1)}"
+
+
+def without_randomness(suite: str) -> frozenset[str]:
+    """The checks whose only fixture is `learner`: they are the same at every seed, as long as the solution is."""
+    functions = [node for node in parsed(suite).body if isinstance(node, ast.FunctionDef)]
+    fixtures = {node.name for node in functions if not node.name.startswith("test")} | {"rng", "torch_rng", "seed", "request"}
+    return frozenset(
+        node.name
+        for node in functions
+        if node.name.startswith("test") and not fixtures.intersection(each.arg for each in node.args.args)
+    )
 
 
 def passed(result: ExerciseResult) -> list[Check | str]:

@@ -57,7 +57,7 @@ class Look:
 
     def bar(self, share: float, cells: int) -> str:
         """A bar, full only when everything is there, and not empty when something is."""
-        filled = int(share * cells)
+        filled = int(share * cells + 1e-9)
         filled = max(filled, 1) if share > 0 else 0
         full, empty = ("█", "░") if self._has("█░") else ("#", "-")
         return self.paint(full * filled, "green") + self.paint(empty * (cells - filled), "dim")

@@ -25,6 +25,8 @@ def progress(course: Course, standings: Standings, look: Look) -> str:
         lines.append(_chapter(chapter, standings, look, room))
         for section in chapter.sections:
             lines.append(_line(f"  {section.number} {section.title}", _tally(section, standings), look, room))
+    if any(section.suite is None for section in course.sections):
+        lines += ["", *look.wrap("By the public examples alone where hidden checks are not installed.")]
     total = Tally.of(standings.values())
     lines += ["", _line("All", total, look, room), "", *_next(course, standings, look)]
     return "\n".join(lines) + "\n"

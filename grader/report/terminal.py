@@ -91,7 +91,7 @@ def _section(view: View, section: Section, results: Sequence[ExerciseResult]) ->
     look = view.look
     lines = [_heading(look, section, results)]
     if len(results) > 1 and all(each.status is Status.TODO and "(" not in _name(each) for each in results):
-        return [*lines, *_row(look, *WORDS[Status.TODO], f"all {len(results)} exercises")]
+        return [*lines, *_row(look, *WORDS[Status.TODO], f"all {len(results)}")]
     for reason, broken in _grouped(results, cannot_import).items():
         lines += _unimportable(look, section, reason, broken) if reason else []
     for status, (word, styles) in WORDS.items():
@@ -140,7 +140,7 @@ def _names(results: Sequence[ExerciseResult]) -> str:
 def _name(result: ExerciseResult) -> str:
     name = result.id.rpartition("/")[2]
     passed = sum(check.status is Status.PASSED for check in result.checks)
-    return f"{name} ({passed} of {len(result.checks)} checks pass)" if passed and result.status is Status.TODO else name
+    return f"{name} ({passed} of {len(result.checks)} checks passed)" if passed and result.status is Status.TODO else name
 
 
 def _row(look: Look, word: str, styles: tuple[str, ...], text: str) -> list[str]:
@@ -169,7 +169,7 @@ def _detail(look: Look, course: Course, result: ExerciseResult) -> list[str]:
     lines = [f"  {head}: {_count(result)}", ""]
     lines += _check(look, first)
     for status, lead in _LEADS.items():
-        rules = [check.rule for check in others if check.status is status]
+        rules = [_in_short(check) for check in others if check.status is status]
         lines += ["", f"    Also {lead[0].lower()}{lead[1:]}"] if rules else []
         lines += [line for rule in rules for line in look.wrap(rule, "      - ", "        ")]
     return [*lines, "", *_type_next(look, course, result)]
@@ -178,9 +178,12 @@ def _detail(look: Look, course: Course, result: ExerciseResult) -> list[str]:
 def _count(result: ExerciseResult) -> str:
     passed = sum(check.status is Status.PASSED for check in result.checks)
     total = len(result.checks)
-    if total == 1:
-        return "its check does not pass yet."
-    return f"{passed or 'none'} of its {total} checks {'passes' if passed == 1 else 'pass'}."
+    return f"{passed} of {total} checks passed." if total > 1 else "its one check did not pass."
+
+
+def _in_short(check: CheckResult) -> str:
+    """The rule; what is missing, where that is why it was not run."""
+    return f"{check.rule} {check.message}" if check.status is Status.NOT_RUN else check.rule
 
 
 def _check(look: Look, check: CheckResult) -> list[str]:
@@ -234,8 +237,8 @@ def _summary(view: View) -> list[str]:
 
 def _sums(view: View, tally: Tally) -> str:
     if view.report.public_only:
-        says = f"The examples of {tally.passed} of {tally.count} exercises pass."
-        return f"{says} These are the public examples only: the hidden checks, which decide, are not installed here."
+        says = f"Public examples that pass: {tally.passed} of {tally.count}."
+        return f"{says} The hidden checks, which decide, are not installed here."
     parts = [(part, name) for part, name in ((tally.core, "core"), (tally.beyond, "beyond")) if part.count]
     exercises = ", ".join(f"{part.passed} of {part.count} {name}" for part, name in parts)
     scores = ", ".join(
@@ -243,8 +246,7 @@ def _sums(view: View, tally: Tally) -> str:
         for part, name in parts
     )
     if view.report.all_passed:
-        what = f"All {tally.count} exercises pass" if tally.count > 1 else "It passes"
-        return f"{what}: {scores}."
+        return f"{'All passed' if tally.count > 1 else 'Passed'}: {scores}."
     return f"{scores}. Exercises passed: {exercises}."
 
 

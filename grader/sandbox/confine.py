@@ -56,7 +56,7 @@ def die_with_parent() -> None:
 
 
 def limit_memory(memory: int) -> None:
-    """Bound what this process may have beyond what it has now: RLIMIT_DATA misses shared mappings, RLIMIT_AS does not."""
+    """Bound what this process may have beyond what it has now. RLIMIT_DATA alone would miss shared mappings."""
     if sys.platform != "linux":
         return
     with open("/proc/self/statm") as file:

@@ -9,7 +9,7 @@ from grader.sandbox.codec import torch_if_loaded
 
 
 def pullback(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """Call `function` on fresh leaves and keep its graph: `[value, pull]`, where `pull(*cotangents)` gives gradients."""
+    """Call `function` on fresh leaves and keep its graph: `[value, pull]`; `pull(*cotangents)` gives gradients."""
     torch = torch_if_loaded()
     if torch is None:
         raise RuntimeError("gradients need a section with torch")
@@ -34,12 +34,17 @@ def _pull(torch: Any, outputs: list[Any], args: tuple[Any, ...], parameters: dic
         pairs = [pair for pair in zip(outputs, cotangents, strict=True) if pair[0].requires_grad]
         if not pairs:
             raise RuntimeError("no gradient flows: the result is detached from its inputs")
-        found = torch.autograd.grad(
-            [output for output, _ in pairs], wanted, [cotangent for _, cotangent in pairs],
-            retain_graph=True, allow_unused=True,
-        )
+        found = torch.autograd.grad(_scalar(torch, pairs), wanted, retain_graph=True, allow_unused=True)
         gradients = iter(found)
         inputs = [next(gradients) if any(arg is leaf for leaf in leaves) else None for arg in args]
         return inputs, dict(zip(parameters, gradients, strict=True))
 
     return pull
+
+
+def _scalar(torch: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    """What has these cotangents as its gradients. Handing them to torch would import half a second of modules."""
+    for output, cotangent in pairs:
+        if output.shape != cotangent.shape:
+            raise RuntimeError(f"a cotangent of shape {tuple(cotangent.shape)} for a result of {tuple(output.shape)}")
+    return sum(torch.real(output * cotangent.conj()).sum() for output, cotangent in pairs)

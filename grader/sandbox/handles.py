@@ -35,30 +35,50 @@ def _error_type(name: str) -> type[LearnerError]:
     return type(name, (LearnerError, builtin), {"__init__": lambda self, *args: None})
 
 
+TEXT_LIMIT = 2000
+LINES = range(10**7)
 UNMAPPED = (StopIteration, StopAsyncIteration)  # these would steer the judge's own loops
 
 
 def learner_error(mro: Any, text: Any, frames: Any) -> LearnerError:
     """The exception again: an instance of the same builtin type, as far as that is an ordinary error."""
-    names = tuple(str(name) for name in mro)[:20]
+    names = tuple(str(name)[:100] for name in mro[:20])
     found = (vars(builtins).get(name) for name in names)
     ordinary = (k for k in found if isinstance(k, type) and issubclass(k, Exception) and not issubclass(k, UNMAPPED))
     kind = next((k for k in ordinary if k is not Exception and not issubclass(k, ExceptionGroup)), None)
     error = _error_type(kind.__name__)() if kind is not None else LearnerError()
-    error.mro, error.text = names, str(text)
-    error.frames = tuple((int(line or 0), str(function)[:100]) for line, function in frames)
+    error.mro, error.text = names, str(text)[:TEXT_LIMIT]
+    error.frames = tuple((line if type(line) is int and line in LINES else 0, str(function)[:100]) for line, function in frames[:50])
     return error
+
+
+# What a suite does with an array to judge it. Where an object comes instead, its own answer must not be the verdict: an
+# object may come back (a Value has `abs`), plain data may not. `learner.attribute` asks an object that has such a method.
+MEASURES = frozenset(
+    ["sum", "mean", "std", "var", "min", "max", "amin", "amax", "argmin", "argmax", "all", "any", "prod", "norm", "abs"]
+    + ["shape", "dtype", "ndim", "numel", "isfinite", "isnan", "isinf", "equal", "allclose", "square", "diff", "trace"]
+    + ["cumsum", "nonzero", "count_nonzero", "unique", "eq", "ne", "lt", "le", "gt", "ge", "isclose", "round"]
+)
+
+
+def _no_verdict(answer: Any, handle: Handle, name: str) -> Any:
+    """Refuse plain data as the result of an operation by which a suite would have computed on plain data."""
+    if not isinstance(answer, Handle):
+        raise TypeError(f"plain data is required, but `{name}` was asked of {handle!r}: use learner.attribute for that")
+    object.__setattr__(answer, "_wall_measure", name)
+    return answer
 
 
 class Handle:
     """An object that lives in the worker. What it is called with crosses, what comes back crosses."""
 
     __grader_handle__ = True
-    __slots__ = ("_wall_link", "_wall_name", "_wall_number", "_wall_what")
+    __slots__ = ("_wall_link", "_wall_measure", "_wall_name", "_wall_number", "_wall_what")
 
     def __init__(self, link: Asks, number: int, what: str, name: str) -> None:
         for slot, value in (("_wall_link", link), ("_wall_number", number), ("_wall_what", what), ("_wall_name", name)):
             object.__setattr__(self, slot, value)
+        object.__setattr__(self, "_wall_measure", "")
 
     def __repr__(self) -> str:
         return f"<the learner's {self._wall_what} {self._wall_name!a:.60}>"
@@ -66,13 +86,15 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # Python's own protocols must not reach the learner's object by accident
-        return self._wall_link.ask("getattr", self, name)
+        answer = self._wall_link.ask("getattr", self, name)
+        return _no_verdict(answer, self, name) if name in MEASURES else answer
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._wall_link.ask("setattr", self, name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._wall_link.ask("call", self, *args, **kwargs)
+        answer = self._wall_link.ask("call", self, *args, **kwargs)
+        return _no_verdict(answer, self, self._wall_measure) if self._wall_measure else answer
 
     def __iter__(self) -> Iterator[Any]:
         iterator = self._wall_link.ask("iter", self)
@@ -92,7 +114,9 @@ class Handle:
         raise TypeError("the truth of a learner's object decides nothing: read plain data from it and judge that")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and (self._wall_link, self._wall_number) == (other._wall_link, other._wall_number)
+        if not isinstance(other, Handle):
+            return False
+        return (self._wall_link, self._wall_number) == (other._wall_link, other._wall_number)
 
     def __hash__(self) -> int:
         return hash(self._wall_number)
@@ -103,20 +127,24 @@ class Handle:
     __le__ = __gt__ = __ge__ = __lt__
 
 
+ITEMS = ("getitem", "setitem", "delitem")
+
+
 def _operation(name: str, reflected: bool = False) -> Callable[..., Any]:
     def operation(self: Handle, *others: Any) -> Any:
         args = (*others, self) if reflected else (self, *others)
-        return self._wall_link.ask(name, *args)
+        answer = self._wall_link.ask(name, *args)
+        return answer if name in ITEMS else _no_verdict(answer, self, name)
 
     return operation
 
 
-for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor", "lshift", "rshift"]:
+for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split():
     setattr(Handle, f"__{_name.strip('_')}__", _operation(_name))
     setattr(Handle, f"__r{_name.strip('_')}__", _operation(_name, reflected=True))
-for _name in ["neg", "pos", "abs", "invert", "getitem", "setitem", "delitem"]:
+for _name in "neg pos abs invert getitem setitem delitem".split():
     setattr(Handle, f"__{_name}__", _operation(_name))
-for _name in ["iadd", "isub", "imul", "itruediv", "imatmul"]:
+for _name in "iadd isub imul itruediv imatmul".split():
     setattr(Handle, f"__{_name}__", _operation(_name))
 
 
@@ -132,7 +160,11 @@ class Record(Handle):
 
     def __getattr__(self, name: str) -> Any:
         values = object.__getattribute__(self, "_values")
-        return values[name] if name in values else super().__getattr__(name)
+        if name not in values:
+            return super().__getattr__(name)
+        if name in MEASURES and isinstance(values[name], Handle):
+            return _no_verdict(values[name], self, name)
+        return values[name]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(object.__getattribute__(self, "_values").values())

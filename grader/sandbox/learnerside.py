@@ -17,7 +17,10 @@ OUTPUT_LIMIT = 8192
 TEXT_LIMIT = 2000
 FRAMES_LIMIT = 20
 # Operators that a handle offers. Comparisons are left out on purpose: the judge compares plain data only.
-OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "neg", "pos", "abs", "and_", "or_", "xor", "invert", "lshift", "rshift", "iadd", "isub", "imul", "itruediv", "imatmul", "getitem", "setitem", "delitem"]
+OPERATORS = """
+    add sub mul truediv floordiv mod pow matmul neg pos abs and_ or_ xor invert lshift rshift
+    iadd isub imul itruediv imatmul getitem setitem delitem
+""".split()
 
 CallBack = Callable[[int, str, tuple[Any, ...], dict[str, Any]], Any]
 

@@ -20,20 +20,25 @@ from typing import Any
 
 from grader.sandbox.codec import Decoder, Encoder
 from grader.sandbox.handles import Handle, Record, learner_error
-from grader.sandbox.isolation import MEMORY, Standby, Zygote
+from grader.sandbox.launch import MEMORY, Standby, Zygote
 from grader.sandbox.wire import Closed, OutOfTime, Stream, WireError
 
 SCRATCH = 64 << 20
 OUTPUT_LIMIT = 8192
+ALLOWANCE = 1 << 30  # bytes that one check may bring; a trace is kept of the first part only
+TRACED = 1 << 27
 
 
 TRACE_LIMIT = 200
 STACK_LIMIT = 1 << 14
-STACK_LINE = re.compile(rb'File "([^"\n]{1,200})", line (\d{1,7}) in ([\w<>]{1,100})')
+STACK_LINE = re.compile(r'File "([^"\n]{1,200})", line (\d{1,7}) in ([\w<>]{1,100})')
 
 
 class WorkerLost(Exception):
-    """The worker cannot answer any more. `why` is "time", "crash", "memory" or "protocol"; `stack` is innermost first."""
+    """The worker cannot answer any more.
+
+    `why` is "time", "crash", "memory" or "protocol"; `stack` is where it was, innermost first: file, line, function.
+    """
 
     def __init__(self, why: str, text: str, stack: Sequence[tuple[str, int, str]] = ()) -> None:
         super().__init__(text)
@@ -50,13 +55,18 @@ class Link:
 
     def __init__(self, zygote: Zygote | Standby, memory: int = MEMORY) -> None:
         self.zygote = zygote
-        self._folder = tempfile.TemporaryDirectory(prefix="grader-") if zygote.level == "process" else None
+        self._folder = (
+            tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
+            if zygote.level == "process"
+            else None
+        )
         connection, self._stacks, self.pid = zygote.fork(memory, SCRATCH, self._folder.name if self._folder else "")
         self._stream = Stream(connection)
         self.lost: WorkerLost | None = None
         self.output = ""
         self.trace: list[Any] = []
         self._request = 0
+        self._waiting: set[int] = set()  # requests under way; an answer to any other is dropped
         self._replies: dict[int, tuple[list[Any], list[bytearray]]] = {}
         self._callbacks: list[Any] = []
         self._serving: list[int] = [0]  # the callbacks being answered, innermost last
@@ -73,6 +83,7 @@ class Link:
     def limit(self, seconds: float) -> None:
         """What follows must be done within this many seconds."""
         self._stream.deadline = time.monotonic() + seconds
+        self._stream.allowance = ALLOWANCE
 
     def begin_check(self, seed: int, forbids: tuple[str, ...], seconds: float) -> None:
         self.limit(seconds)
@@ -91,13 +102,19 @@ class Link:
         encoder = Encoder(self._refer)
         self._request += 1
         request = self._request
-        values = [encoder.encode(args, "arguments"), encoder.encode(kwargs, "arguments")]
+        try:
+            values = [encoder.encode(args, "arguments"), encoder.encode(kwargs, "arguments")]
+        except WireError as error:  # a ValueError, which a suite might take for the learner's
+            raise CannotCross(str(error)) from None
+        self._waiting.add(request)
         try:
             self._stream.send(["do", self._serving[-1], request, operation, *values, after], encoder.buffers)
             tree, buffers = self._reply_to(request)
-            return self._understand(tree, buffers, encoder.generators)
+            return self._understand(tree, buffers, encoder.generators, after)
         except (Closed, OutOfTime, WireError) as error:
             raise self._lose(error) from None
+        finally:
+            self._waiting.discard(request)
 
     def _reply_to(self, request: int) -> tuple[list[Any], list[bytearray]]:
         while request not in self._replies:
@@ -106,13 +123,14 @@ class Link:
                 raise WireError("a malformed message")
             if tree[0] == "callback":
                 self._serve_callback(tree, buffers)
-            elif request >= tree[1] > 0 and len(self._replies) < 64:
+            elif tree[1] in self._waiting:
                 self._replies[tree[1]] = tree, buffers
         return self._replies.pop(request)
 
-    def _understand(self, tree: list[Any], buffers: list[bytearray], generators: list[Any]) -> Any:
+    def _understand(self, tree: list[Any], buffers: list[bytearray], generators: list[Any], after: bool) -> Any:
         kind, _, output, *values = tree
-        self.output = (self.output + str(output))[:OUTPUT_LIMIT]
+        if type(output) is str:
+            self.output = (self.output + output)[:OUTPUT_LIMIT]
         if kind == "refused":
             raise CannotCross(str(values[0])[:500])
         with hostile():
@@ -121,16 +139,16 @@ class Link:
             if kind == "error":
                 answer = error = learner_error(*decoded)
             else:
-                answer, states, after = decoded
+                answer, states, arguments = decoded
                 _advance(generators, states)
-                error = None
+                answer, error = (answer, *_pair(arguments)) if after else answer, None
         self._remember(answer)
         if error is not None:
             raise error
-        return answer if after is None else (answer, *after)
+        return answer
 
     def _remember(self, answer: Any) -> None:
-        if len(self.trace) < TRACE_LIMIT:
+        if len(self.trace) < TRACE_LIMIT and (self._stream.allowance or 0) > ALLOWANCE - TRACED:
             self.trace.append(answer)
 
     def _lose(self, error: Exception) -> WorkerLost:
@@ -152,18 +170,23 @@ class Link:
         status = self.zygote.end(self.pid) if self.pid else None
         self.pid = 0
         if self._folder is not None:
+            _flatten(self._folder.name)
             self._folder.cleanup()
         return status
 
     def _where(self, wait: float) -> list[tuple[str, int, str]]:
         """The stack that the worker's fault handler wrote, innermost first: file, line, function. Hostile text."""
-        self._stacks.settimeout(wait)
-        text = b""
-        with suppress(OSError):
-            while (part := self._stacks.recv(4096)) and len(text) < STACK_LIMIT:
+        until, text = time.monotonic() + wait, b""
+        with suppress(OSError):  # the end of the time included
+            while (
+                not self._stacks.settimeout(max(until - time.monotonic(), 0))
+                and (part := self._stacks.recv(4096))
+                and len(text) < STACK_LIMIT
+            ):
                 text += part
         self._stacks.close()
-        return [(file.decode("utf-8", "replace"), int(line), name.decode("utf-8", "replace")) for file, line, name in STACK_LINE.findall(text)]
+        found = STACK_LINE.findall(text.decode("utf-8", "replace"))
+        return [(file, int(line), name) for file, line, name in found]
 
     def left_running(self) -> bool:
         """Whether the learner's code left threads behind, as the kernel tells it."""
@@ -178,7 +201,8 @@ class Link:
             return ["own", object.__getattribute__(value, "_wall_number")]
         kind = _kind_of_callback(value)
         if kind is None:
-            raise TypeError(f"{path}: a {type(value).__name__} of the suite cannot cross; make it a @prop or a callback")
+            what = type(value).__name__
+            raise TypeError(f"{path}: a {what} of the suite cannot cross; make it a @prop or a callback")
         if not any(value is known for known in self._callbacks):
             self._callbacks.append(value)
         number = next(index for index, known in enumerate(self._callbacks) if known is value)
@@ -218,6 +242,29 @@ class Link:
             self._stream.send(["raised", box, name, str(error)[:2000]])
         finally:
             self._serving.pop()
+
+
+def _pair(arguments: Any) -> tuple[Any, Any]:
+    """The arguments as they are afterwards: `(args, kwargs)`."""
+    if type(arguments) is not tuple or [type(part) for part in arguments] != [tuple, dict]:
+        raise WireError("the arguments did not come back")
+    return arguments[0], arguments[1]
+
+
+def _flatten(folder: str) -> None:
+    """Empty a folder whose tree may be deeper than a path may be long: what is inside a folder moves up first."""
+    waiting, moved = [folder], 0
+    with suppress(OSError):
+        while waiting:
+            current = waiting.pop()
+            os.chmod(current, 0o700)
+            for entry in list(os.scandir(current)):
+                if entry.is_dir(follow_symlinks=False):
+                    moved += 1
+                    waiting.append(os.path.join(folder, f".{moved}.moved"))
+                    os.rename(entry.path, waiting[-1])
+                else:
+                    os.unlink(entry.path)
 
 
 @contextmanager
@@ -285,5 +332,3 @@ def _advance(generators: list[Any], states: Any) -> None:
             ours.bit_generator.state = theirs.bit_generator.state
         else:
             ours.set_state(theirs.get_state())
-
-

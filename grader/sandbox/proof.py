@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from grader.errors import GraderError
-from grader.sandbox.isolation import Standby, Zygote
+from grader.sandbox.launch import Standby, Zygote
 from grader.sandbox.link import Link
 
 # Runs in the worker before any learner's code does, so its answers can be believed.
-ATTEMPTS = b'''
+ATTEMPTS = b"""
 import os, socket
 
 def attempts(suite):
@@ -38,7 +38,7 @@ def attempts(suite):
             continue
         worked.append(attempt.__name__)
     return worked, os.getuid()
-'''
+"""
 
 
 def prove(zygote: Zygote | Standby, suite: Path) -> None:
@@ -52,4 +52,5 @@ def prove(zygote: Zygote | Standby, suite: Path) -> None:
         link.end()
     if worked or user == 0:
         what = ", ".join(str(name).replace("_", " ") for name in worked) or "run as root"
-        raise GraderError(f"isolation level `strict` does not hold here: a worker could {what}.", "Run `grader doctor`.")
+        problem = f"isolation level `strict` does not hold here: a worker could {what}."
+        raise GraderError(problem, "Run `grader doctor`.")

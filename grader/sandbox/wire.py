@@ -45,6 +45,7 @@ class Stream:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.deadline: float | None = None
+        self.allowance: int | None = None  # bytes that may still arrive
         self._ahead = memoryview(b"")
 
     def send(self, tree: Any, buffers: Sequence[memoryview | bytes | bytearray] = ()) -> None:
@@ -69,8 +70,16 @@ class Stream:
             raise WireError("a frame beyond the bounds")
         sizes = [size for (size,) in SIZES.iter_unpack(self._read(SIZES.size * count))] if count else []
         check_sizes(sizes)
+        self._spend(header_length + sum(sizes))
         tree = unpack(self._read(header_length))
         return tree, [self._read(size) for size in sizes]
+
+    def _spend(self, size: int) -> None:
+        """Many frames within the bounds may be too much together."""
+        if self.allowance is not None:
+            self.allowance -= size
+            if self.allowance < 0:
+                raise WireError("more data in one check than can be taken")
 
     def _write(self, data: memoryview | bytes | bytearray) -> None:
         try:

@@ -70,7 +70,8 @@ class Worker:
             tree = [encoder.encode(part, name) for part, name in zip(value, PARTS[kind], strict=True)]
         except BaseException as error:
             encoder, kind = Encoder(self._refer), "refused"
-            tree = [str(error) if isinstance(error, WireError) else f"the result could not be read: {type(error).__name__}"]
+            unreadable = f"the result could not be read: {type(error).__name__}"
+            tree = [str(error) if isinstance(error, WireError) else unreadable]
         try:
             self.channel.send([kind, request, self.output.take(), *tree], encoder.buffers)
         except WireError as error:
@@ -208,7 +209,7 @@ class Worker:
         return self.output.take()
 
     def execute(self, source: str) -> list[str]:
-        """Run a program that is data to the exercise at hand: `[error, text, output]`, the first two empty when it ends well."""
+        """Run a program that is data to an exercise: `[error, its text, output]`, the first two empty if it ends well."""
         self.output.take()
         error, text = "", ""
         try:

@@ -50,7 +50,7 @@ class AllowedPackages:
 
 def warm_up(packages: Sequence[str]) -> None:
     """Import what workers will need, and do one step of each kind that imports more when first done."""
-    for package in packages:
+    for package in (*packages, "numpy.random"):  # NumPy puts off its random module until it is first used
         with suppress(ModuleNotFoundError):
             importlib.import_module(package)
     torch = sys.modules.get("torch")
@@ -98,7 +98,9 @@ class Zygote:
             reply = {"error": str(error)}
         control.send(json.dumps(reply).encode())
 
-    def fork(self, connection: socket.socket, stacks: socket.socket, limits: dict[str, int], folder: str) -> dict[str, int]:
+    def fork(
+        self, connection: socket.socket, stacks: socket.socket, limits: dict[str, int], folder: str
+    ) -> dict[str, int]:
         """A worker on `connection`, confined; its process number here. Where it crashed is written to `stacks`."""
         told, tell = os.pipe()
         child = os.fork()
@@ -148,10 +150,11 @@ class Zygote:
 
     def _end_orphans(self) -> None:
         """Grandchildren that escaped the group became ours (subreaper); in a pid namespace there are none."""
-        with suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:
-            for pid in set(map(int, file.read().split())) - self.workers:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        with suppress(OSError):
+            while orphans := _children() - self.workers:  # ending one hands its own children over
+                for pid in orphans:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
 
     def stack(self, pid: int) -> dict[str, int]:
         """Ask a worker that ran out of time where it is; the answer goes to its `stacks`."""
@@ -167,6 +170,11 @@ class Zygote:
         except OSError:
             return {"threads": 0}
         return {"threads": 0 if fields[0] in b"ZX" else int(fields[17])}
+
+
+def _children() -> set[int]:
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        return set(map(int, file.read().split()))
 
 
 def show_stacks(descriptor: int) -> None:

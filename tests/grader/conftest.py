@@ -2,12 +2,14 @@
 
 import pytest
 
-from grader.sandbox import isolation
+from grader.sandbox import isolation, launch
 from grader.sandbox.link import Link
 
 LEVELS = [
     "process",
-    pytest.param("strict", marks=pytest.mark.skipif(bool(isolation.missing_for_strict()), reason="no strict level here")),
+    pytest.param(
+        "strict", marks=pytest.mark.skipif(bool(isolation.missing_for_strict()), reason="no strict level here")
+    ),
 ]
 
 
@@ -18,7 +20,7 @@ def zygotes():
 
     def get(level, packages):
         if (level, packages) not in running:
-            running[level, packages] = isolation.start(level, packages)
+            running[level, packages] = launch.start(level, packages)
         return running[level, packages]
 
     yield get

@@ -99,7 +99,10 @@ def test_a_module_of_the_suite_as_a_prop(learner):
     assert list(model.state_dict()) == ["body.weight", "body.bias", "head.weight", "head.bias"]
     assert model(torch.zeros(2, 3)).shape == (2, 1)
     assert learner.build(colours).RED.value == "red"
-    assert learner.run(signature_of, learner.build(weather)) == ("(city: str, days: int = 1) -> str", "Forecast for a city.")
+    assert learner.run(signature_of, learner.build(weather)) == (
+        "(city: str, days: int = 1) -> str",
+        "Forecast for a city.",
+    )
 
 
 def test_a_learners_module_with_weights_and_gradients(learner):
@@ -238,8 +241,22 @@ def test_containers_keep_exact_types(learner):
     assert type(value).__name__ == "OrderedDict" and list(value) == ["a", "b", "c", "d", "big"]
     assert value["a"] == [1, (2, {3}, frozenset({4}))] and value["b"] == {"k": slice(1, None)}
     assert (value["c"], value["d"], value["big"]) == (complex(1, -2), b"\0\1", 2**70)
-    for sent in (True, 1, 1.0, -(2**63), "ä\ud800", list(range(100)), (0.5,) * 50, np.float32(0.1), torch.float16,
-                 torch.Size([2, 3]), np.array(["a", "bc"]), torch.ones(2, dtype=torch.bfloat16), np.zeros((0, 3)), int):
+    for sent in (
+        True,
+        1,
+        1.0,
+        -(2**63),
+        "ä\ud800",
+        list(range(100)),
+        (0.5,) * 50,
+        np.float32(0.1),
+        torch.float16,
+        torch.Size([2, 3]),
+        np.array(["a", "bc"]),
+        torch.ones(2, dtype=torch.bfloat16),
+        np.zeros((0, 3)),
+        int,
+    ):
         back = learner.give_back(sent)
         assert type(back) is type(sent)
         assert repr(back) == repr(sent)

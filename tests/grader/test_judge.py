@@ -116,7 +116,7 @@ def test_programs(learner, execute):
     """A program's output comes back."""
     check_equal(learner.run_candidate(execute, "print(6 * 7)"), "42")
 '''
-MISTAKES = '''
+MISTAKES = """
 from grader.checks import mistake
 
 
@@ -128,7 +128,7 @@ def squares(x):
 @mistake("double", says="You halved x.", patch=("2 * x", "x / 2"))
 def halves(x):
     return x * 0.5
-'''
+"""
 RIGHT = {"double": "return x + x", "triple": "return x * 3", "product": "return np.array([[ (r * c).sum() for c in b.T] for r in a])",
          "run_candidate": "return execute(source, 3)['output'].strip()"}  # fmt: skip
 
@@ -161,7 +161,9 @@ def check(course, tmp_path):
 
 def _file(bodies):
     arguments = {"double": "x", "triple": "x", "product": "a, b", "run_candidate": "execute, source"}
-    parts = [f"def {name}({arguments[name]}):\n{textwrap.indent(body, '    ')}\n" for name, body in bodies.items() if body]
+    parts = [
+        f"def {name}({arguments[name]}):\n{textwrap.indent(body, '    ')}\n" for name, body in bodies.items() if body
+    ]
     return "\n\n".join(["import numpy as np\n", *parts])
 
 
@@ -213,7 +215,9 @@ def test_missing_names_and_exceptions_are_told_with_the_learners_line(check):
     """An exception is shown with the learner's own frames; a missing function is called missing."""
     results = check(double="y = 1 / 0\nreturn y", product=None)
 
-    assert "ZeroDivisionError" in message(results["double"]) and "one.py, line 5, in double" in message(results["double"])
+    assert "ZeroDivisionError" in message(results["double"]) and "one.py, line 5, in double" in message(
+        results["double"]
+    )
     assert "y = 1 / 0" in message(results["double"]) and "worker.py" not in message(results["double"])
     assert "no `product` in" in message(results["product"])
 
@@ -236,7 +240,9 @@ def test_broken_says_which_and_where(check, body, says):
     assert results["product"].status == results["run_candidate"].status == "passed"
 
 
-@pytest.mark.parametrize(("text", "line"), [("import nothing_here\n", 1), ("x = 1\nwhile True: pass\n", 2), ("def f(:\n", 1)])
+@pytest.mark.parametrize(
+    ("text", "line"), [("import nothing_here\n", 1), ("x = 1\nwhile True: pass\n", 2), ("def f(:\n", 1)]
+)
 def test_a_file_that_cannot_be_imported(check, text, line, monkeypatch):
     """It counts 0 of all its points and is told with its line."""
     monkeypatch.setattr(bench, "LOAD_SECONDS", 1.0)
@@ -247,7 +253,9 @@ def test_a_file_that_cannot_be_imported(check, text, line, monkeypatch):
     assert "cannot be imported" in message(results["double"]) and f"line {line}" in message(results["double"])
 
 
-@pytest.mark.parametrize("body", ["return a @ b", "return np.dot(a, b)", "dot = np.dot\nreturn dot(a, b)", "return helper(a, b)"])
+@pytest.mark.parametrize(
+    "body", ["return a @ b", "return np.dot(a, b)", "dot = np.dot\nreturn dot(a, b)", "return helper(a, b)"]
+)
 def test_forbidden_shortcuts(check, body):
     """A forbidden name costs the exercise its checks, named with the line; also through a helper."""
     text = _file({**RIGHT, "product": body}) + "\n\ndef helper(a, b):\n    return np.dot(a, b)\n"
@@ -318,7 +326,11 @@ def test_seeds_stay_until_a_pass_which_a_fresh_one_confirms(course, check):
 def test_a_pass_that_a_fresh_seed_refutes_is_no_pass(course, check):
     """Memorised inputs of the fixed seed pass once and fail the confirmation."""
     check(double="print(repr(x))\nreturn x", options=Options(), names=["double"])
-    seen = [line.strip() for line in message(check.report.exercises[0]).partition("printed:")[2].splitlines() if line.strip()]
+    seen = [
+        line.strip()
+        for line in message(check.report.exercises[0]).partition("printed:")[2].splitlines()
+        if line.strip()
+    ]
     text = f"def double(x):\n    if isinstance(x, float):\n        return 2 * x if repr(x) == {seen[0]!r} else x\n    return x + x\n"
     results = check(text, options=Options(), names=["double"])
 
@@ -330,12 +342,16 @@ def test_sections_side_by_side_give_the_same(course, check):
     """`jobs` changes the time, not the verdict."""
     for name in ("two", "three"):
         for path in [*course.root.glob("*/ch01_one/one.*"), *course.root.glob("tests/chapters/ch01_one/*one.py")]:
-            path.with_name(path.name.replace("one", name)).write_text(path.read_text().replace('"1.1"', f'"1.{len(name)}"'))
+            path.with_name(path.name.replace("one", name)).write_text(
+                path.read_text().replace('"1.1"', f'"1.{len(name)}"')
+            )
     course = Course.load(course.root)
     workspace = Workspace(course.root / "solutions", course)
     apart, together = (grade(course, workspace, select(course, ()), Options(seed=3, jobs=jobs)) for jobs in (2, 1))
 
-    assert [(e.id, e.status, e.points) for e in apart.exercises] == [(e.id, e.status, e.points) for e in together.exercises]
+    assert [(e.id, e.status, e.points) for e in apart.exercises] == [
+        (e.id, e.status, e.points) for e in together.exercises
+    ]
     assert apart.all_passed and len(apart.exercises) == 12
 
 
