@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grader.relations import relation
 from grader.shapes import Shape, explain_shape
-from grader.text import clean, describe, is_number, is_tensor, kind, numbers_apart, plural, show
+from grader.text import clean, describe, is_number, is_tensor, kind, numbers_apart, odd_tensor, plural, show
 
 Array = NDArray[Any]
 
@@ -31,6 +31,17 @@ class Rule:
     exact: bool = False
 
 
+class Says(str):
+    """Why something is not what is required; apart from that, in which way all of it differs, where that is seen."""
+
+    relation: str
+
+    def __new__(cls, text: str, relation: str = "") -> Says:
+        self = super().__new__(cls, text)
+        self.relation = relation
+        return self
+
+
 def is_array(value: object) -> bool:
     """Say whether this has a shape: an array, a tensor or a NumPy scalar."""
     return isinstance(value, (np.ndarray, np.generic)) or is_tensor(value)
@@ -47,7 +58,7 @@ def dtype_name(dtype: Any) -> str:
 
 def explain_array(got: Any, expected: Any, rule: Rule, where: str) -> str | None:
     """Return why `got` is not the `expected` number, array or tensor; None when it is."""
-    says = _explain_kind(got, expected) or _refusal(got)
+    says = _refusal(got, expected) or _explain_kind(got, expected)
     if says:
         return f"{where} {says}"
     if _shape(got) != _shape(expected):
@@ -74,13 +85,13 @@ def _unpack(got: Any) -> str:
     return ": take the one number out of it" if one else ""
 
 
-def _refusal(got: Any) -> str | None:
-    if not is_tensor(got):
+def _refusal(got: Any, expected: Any) -> str | None:
+    word = odd_tensor(got)
+    if not word:
         return None
-    layout = str(got.layout).removeprefix("torch.")
-    flags = (("meta", got.is_meta), ("quantized", got.is_quantized), ("nested", got.is_nested), (layout, True))
-    word = next(word for word, holds in flags if holds)
-    return None if word == "strided" else f"must be an ordinary dense tensor; yours is {word}"
+    if is_tensor(expected):
+        return f"must be an ordinary dense tensor; yours is {word}"
+    return f"must be {kind(expected)}; yours is a {word} tensor"
 
 
 def _coarseness(got: Any) -> float:
@@ -107,10 +118,12 @@ def _explain_dtype(got: Any, expected: Any, rule: Rule) -> str | None:
     came = dtype_name(got.dtype) if is_array(got) else dtype_name(type(got))
     if rule.dtype is not None and came != rule.dtype:
         return f"must have dtype {rule.dtype}; yours has {came if is_array(got) else 'none: ' + describe(got)}"
-    g, e = _family(came), _family(dtype_name(expected.dtype) if is_array(expected) else dtype_name(type(expected)))
-    if None in (g, e) and g != e:
-        return f"must hold {e or 'other things'}; yours has dtype {clean(came, 60)}"
-    if g != e and (rule.exact or "truth values" in (g, e) or g == "complex numbers"):
+    required = dtype_name(expected.dtype) if is_array(expected) else dtype_name(type(expected))
+    g, e = _family(came), _family(required)
+    if g is None or e is None:
+        same = came == required and got.dtype == expected.dtype
+        return None if same else f"must hold {e or 'other things'}; yours has dtype {clean(came, 60)}"
+    if g != e and (rule.exact or not {g, e} <= NUMBERS or g == "complex numbers"):
         return f"must hold {e}; yours holds {g} ({clean(came, 60)})"
     return None
 
@@ -120,6 +133,9 @@ _FAMILIES = (
     ("bfloat", "floats"), ("longdouble", "floats"), ("complex", "complex numbers"), ("clongdouble", "complex numbers"),
     ("str", "text"), ("bytes", "bytes"), ("datetime", "dates"), ("timedelta", "time spans"),
 )  # fmt: skip
+
+
+NUMBERS = {"whole numbers", "floats", "complex numbers"}
 
 
 def _family(name: str) -> str | None:
@@ -134,15 +150,24 @@ def explain_values(got: Array, expected: Array, rule: Rule, where: str, coarsene
     bad = _differing(got, expected, rule)
     if not bad.any():
         return None
-    lines = [_report(got, expected, bad, where)]
+    lines, relates = [_report(got, expected, bad, where)], None
     if expected.dtype.kind in NUMERIC:
         g, e = _wide(got), _wide(expected)
         lines += _not_numbers(g, e, bad)
         if expected.dtype.kind != "b":
-            lines.append(relation(g, e, rtol=rule.rtol, atol=rule.atol, coarseness=coarseness) or "")
+            relates = relation(g, e, rtol=rule.rtol, atol=rule.atol, coarseness=coarseness)
     if got.dtype.kind in "iu" and expected.dtype.kind == "f" and expected.ndim:
         lines.append(f"Yours holds whole numbers ({got.dtype}) where floats are required.")
-    return "\n".join(line for line in lines if line)
+    return Says("\n".join(lines), relates or "")
+
+
+def changed_entry(after: Any, before: Any) -> str:
+    """Where arrays of one shape and kind differ first: the place, and what it was and is."""
+    values = _values(after), _values(before)
+    place = np.unravel_index(int(np.argmax(_differing(*values, Rule(exact=True)))), values[0].shape)
+    is_now, was = values[0][place].item(), values[1][place].item()
+    shown = numbers_apart(was, is_now) if is_number(was) and is_number(is_now) else (show(was), show(is_now))
+    return f"{_position(place) if place else ''}: {shown[0]} became {shown[1]}"
 
 
 def _differing(got: Array, expected: Array, rule: Rule) -> NDArray[np.bool_]:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from grader.arrays import Rule, dtype_name
-from grader.compare import explain
+from grader.arrays import Rule, Says, dtype_name
+from grader.compare import explain, first_change
 from grader.mistakes import Mistake, mistake, mistakes_in
 from grader.text import clean, describe, plural
 from grader.travel import Travelling, probe, prop
@@ -31,6 +31,7 @@ __all__ = [
     "check_frequencies",
     "check_raises",
     "check_that",
+    "check_unchanged",
     "limits",
     "mistake",
     "mistakes_in",
@@ -45,12 +46,14 @@ class CheckFailed(AssertionError):
     Args:
         message: plain lines of text for the learner.
         close: `(rtol, atol)` of the comparison that failed, so that a diagnosis can replay with it.
+        relation: in which way all that came differs; the learner reads it where no known mistake explains more.
     """
 
-    def __init__(self, message: str, close: tuple[float, float] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, close: tuple[float, float] | None = None, relation: str = "") -> None:
+        super().__init__(f"{message}\n{relation}" if relation else message)
+        self.message = str(message)
         self.close = close
+        self.relation = relation
 
 
 def check_close(
@@ -66,7 +69,7 @@ def check_close(
     rule = Rule(float(rtol), float(atol), None if dtype is None else dtype_name(dtype))
     says = explain(got, expected, rule, of)
     if says is not None:
-        raise CheckFailed(says, (float(rtol), float(atol)))
+        raise CheckFailed(says, (float(rtol), float(atol)), says.relation if isinstance(says, Says) else "")
 
 
 def check_equal(got: Any, expected: Any, *, of: str = "the result") -> None:
@@ -77,7 +80,14 @@ def check_equal(got: Any, expected: Any, *, of: str = "the result") -> None:
     """
     says = explain(got, expected, Rule(exact=True), of)
     if says is not None:
-        raise CheckFailed(says, (0.0, 0.0))
+        raise CheckFailed(says, (0.0, 0.0), says.relation if isinstance(says, Says) else "")
+
+
+def check_unchanged(after: Any, before: Any, *, of: str = "x") -> None:
+    """Require that an argument is after the call (`learner.call(…, after=True)`) what it was before."""
+    change = first_change(after, before)
+    if change is not None:
+        raise CheckFailed(f"Your code changed its argument `{of}`; work on a copy.\nFirst change: {of}{change}")
 
 
 def check_that(condition: bool, says: str) -> None:

@@ -16,6 +16,7 @@ import typer
 
 from grader import __version__
 from grader import workspace as workspaces
+from grader.cli_author import author
 from grader.console import COULD_NOT, NOT_ALL, PASSED, look, remark, say, stop, told
 from grader.course import Exercise, Section, select
 from grader.errors import GraderError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 Selection = Mapping[Section, tuple[Exercise, ...]]
 app = typer.Typer(cls=Anywhere, epilog=EPILOG, **SETTINGS)
-author = typer.Typer(help="Commands for those who write the course.", no_args_is_help=True, **SETTINGS)
 app.add_typer(author, name="author")
 
 
@@ -243,27 +243,3 @@ def doctor(context: typer.Context) -> None:
     parts = doctor.examine(context.obj)
     say(doctor.render(parts, look()))
     raise typer.Exit(0 if doctor.can_work(parts) else 1)
-
-
-# --- what authors type ---
-
-
-@author.command("check")
-@told()
-def author_check(context: typer.Context, names: Names = None) -> None:
-    """Put the course itself to the test: solutions earn all, stubs none, mistakes are caught."""
-    from grader.author.main import check
-
-    place: Place = context.obj
-    raise typer.Exit(check(place.course, select(place.course, names or [])))
-
-
-@author.command("cut")
-@told()
-def author_cut(context: typer.Context) -> None:
-    """Make exercises/ from solutions/."""
-    from grader.exercises import derive
-
-    course = context.obj.course
-    changed = derive(course, course.root / "exercises")
-    say("".join(f"exercises/{name}\n" for name in changed) or "exercises/ is as solutions/ say.\n")

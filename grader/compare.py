@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.arrays import Rule, explain_array, explain_values, is_array
+from grader.arrays import Rule, Says, changed_entry, explain_array, explain_values, is_array
 from grader.leaves import compare_identity, compare_number, compare_same_value, compare_text, must_be
 from grader.text import clean, describe, is_handle, is_number, is_record, is_tensor, is_torch_fact, names, plural, show
 
@@ -93,7 +93,7 @@ def _order(got: Any, expected: Any, says: str, at: _Place) -> str:
         same = Counter(map(_exactly, got)) == Counter(map(_exactly, expected))
     except TypeError:
         return says
-    return f"{says}\nThe items of {at.where} are right, in another order." if same else says
+    return Says(says, f"The items of {at.where} are right, in another order.") if same else says
 
 
 def _exactly(item: Any) -> Hashable:
@@ -165,6 +165,32 @@ def _fields(expected: Any) -> tuple[str, ...]:
     if dataclasses.is_dataclass(expected):
         return tuple(field.name for field in dataclasses.fields(expected))
     return tuple(expected._fields)
+
+
+# --- before and after ---
+
+
+def first_change(after: Any, before: Any, path: str = "") -> str | None:
+    """Return where what was `before` is something else `after`; None when it is the same."""
+    if explain(after, before, Rule(exact=True), "") is None:
+        return None
+    for step, pair in _inside(after, before).items():
+        if says := first_change(*pair, path + step):
+            return says
+    if is_array(after) and is_array(before) and (after.shape, after.dtype) == (before.shape, before.dtype):
+        return path + changed_entry(after, before)
+    return f"{path}: {show(before)} became {show(after)}"
+
+
+def _inside(after: Any, before: Any) -> dict[str, tuple[Any, Any]]:
+    """What two containers of one layout hold, by place."""
+    if type(after) is not type(before):
+        return {}
+    if isinstance(before, (list, tuple)) and len(after) == len(before):
+        return {f"[{i}]": pair for i, pair in enumerate(zip(after, before, strict=True))}
+    if isinstance(before, dict) and after.keys() == before.keys():
+        return {f"[{show(key)}]": (after[key], before[key]) for key in before}
+    return {}
 
 
 # --- which comparison for what ---

@@ -90,7 +90,7 @@ def _same(a: Any, b: Any, rule: Rule) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(_same(x, y, rule) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict):
-        return list(a) == list(b) and all(_same(a[key], b[key], rule) for key in a)
+        return a.keys() == b.keys() and all(_same(a[key], b[key], rule) for key in a)
     try:
         return explain(a, b, rule, "an answer") is None
     except TypeError:

@@ -73,9 +73,11 @@ def grade(
         found[result.id] = result
         on_result(result)
 
-    _run(units, options, take)
+    try:
+        _run(units, options, take)
+    finally:  # also when interrupted: what was graded is kept
+        progress.update({id: _record(result, units) for id, result in found.items()})
     results = tuple(found[exercise.id] for exercises in selection.values() for exercise in exercises)
-    progress.update({result.id: _record(result, units) for result in results})
     public_only = any(section.suite is None for section in selection)
     return Report(options.seed or 0, options.level, results, public_only)
 

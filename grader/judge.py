@@ -8,6 +8,7 @@ warm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from contextlib import suppress
 
 from grader import shortcuts, suite
@@ -129,22 +130,27 @@ class Grading:
         if not failing:
             return {}
         evidence = {id: Evidence(outcome.trace, outcome.close) for id, outcome in failing.items()}
+        with ExitStack() as stack:
+            benches: dict[str, Bench] = {}
 
-        def replay(source: str, check: str) -> Evidence | None:
-            """The evidence of a mistake on one check; None when the mistake passes it."""
-            outcome = self._replay(exercise, source, check)
-            return Evidence(outcome.trace, outcome.close) if outcome.status is not Status.PASSED else None
+            def replay(source: str, check: str) -> Evidence | None:
+                """The evidence of a mistake on one check; None when the mistake passes it."""
+                if source not in benches:
+                    benches[source] = stack.enter_context(self._bench_of(source))
+                outcome = self._replay(exercise, benches[source], check)
+                return Evidence(outcome.trace, outcome.close) if outcome.status is not Status.PASSED else None
 
-        with suppress(Exception, JudgeOutOfTime), deadline(DIAGNOSIS):  # it walks answers that may be hostile
             says = Diagnosis(self.job.section, exercise).name_mistake(evidence, replay)
-            return dict.fromkeys(failing, says) if says else {}
-        return {}
+        return dict.fromkeys(failing, says) if says else {}
 
-    def _replay(self, exercise: Exercise, source: str, check: str) -> Outcome:
+    def _bench_of(self, source: str) -> Bench:
+        """Workers for a mistake: each keeps one for all the checks that it is replayed in."""
         zygote = self.session.zygotes.start(self.job.section.worker)
-        with Bench(zygote, suite.module_of(self.job.section, source.encode())) as bench:
-            trial = Trial(exercise, self.job.seed_for(exercise), self.source, 0.1)
-            return self.session.run_check(bench, self.session.items[check], trial)
+        return Bench(zygote, suite.module_of(self.job.section, source.encode()))
+
+    def _replay(self, exercise: Exercise, bench: Bench, check: str) -> Outcome:
+        trial = Trial(exercise, self.job.seed_for(exercise), self.source, 0.1)
+        return self.session.run_check(bench, self.session.items[check], trial)
 
     def _result(self, check: Check, outcome: Outcome, diagnosis: str) -> CheckResult:
         points = check.points if outcome.status is Status.PASSED else 0.0

@@ -49,7 +49,8 @@ def _with_point(value: Any) -> str:
 
 def _huge(got: Any, expected: Any, rule: Rule, where: str) -> str | None:
     """Compare whole numbers that no dtype holds."""
-    if not is_number(got):
+    got = got.item() if isinstance(got, np.ndarray | np.generic) and got.shape == () else got
+    if not is_number(got) or isinstance(got, complex):
         return f"{where} must be a number; yours is {describe(got)}"
     if got == expected:
         return None
@@ -64,14 +65,21 @@ def _huge(got: Any, expected: Any, rule: Rule, where: str) -> str | None:
 
 def compare_same_value(got: Any, expected: Any, rule: Rule, where: str) -> str | None:
     """Compare None, truth values, slices, dtypes and devices."""
-    plain = got.item() if isinstance(got, np.bool_) else got
-    if type(plain) is not type(expected) and not isinstance(expected, (np.bool_, np.dtype)):
+    plain, expected = (x.item() if isinstance(x, np.bool_) else x for x in (got, expected))
+    if type(plain) is not type(expected) and not isinstance(expected, np.dtype):
         needed = describe(expected)
         note = f": {show(got)} is a number, not a truth value" if type(expected) is bool and is_number(got) else ""
         return f"{where} must be {needed}; yours is {describe(got)}{note}"
     if isinstance(expected, np.dtype) and not isinstance(got, np.dtype):
         return must_be(got, expected, where)
-    return None if plain == expected else f"{where}: expected {describe(expected)}, yours {describe(got)}"
+    return None if _same(plain, expected) else f"{where}: expected {describe(expected)}, yours {describe(got)}"
+
+
+def _same(got: Any, expected: Any) -> bool:
+    if isinstance(expected, slice):
+        parts = [(x.start, x.stop, x.step) for x in (got, expected)]
+        return all(type(g) is type(e) and bool(g == e) for g, e in zip(*parts, strict=True))
+    return bool(got == expected)
 
 
 def compare_identity(got: Any, expected: Any, rule: Rule, where: str) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,31 +14,52 @@ from numpy.typing import NDArray
 from grader.text import number, plural
 
 Array = NDArray[Any]
+ENOUGH = 4  # different numbers that a relation must explain; fewer fit too many relations by chance
+FEW = 1e-9, 1e-5  # relative; how closely fewer numbers must fit: the tolerance, but not beyond these two
+NAMED, GUESSED = 1e-3, 1e-5  # relative; how closely a factor must fit one that is named, and one of very many
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What came and what was required: finite, of one shape, float64 or complex128; and how closely they must agree."""
+    """What came and what was required: finite, of one shape, float64 or complex128; and how closely they must agree.
+
+    `shape` is that of the whole, of which these entries may be a part.
+    """
 
     got: Array
     expected: Array
     rtol: float
     atol: float
+    shape: tuple[int, ...]
 
     def near(self, a: Array, b: Array, scale: Array | float = 1.0) -> bool:
-        return bool(np.all(np.abs(a - b) <= self.atol * np.abs(scale) + self.rtol * np.abs(b)))
+        bound = self.atol * np.abs(scale) + self.rtol * np.abs(b)
+        return bool(np.all((np.abs(a - b) <= bound) & np.isfinite(bound)))
+
+    def several(self, values: Array, enough: int = ENOUGH) -> bool:
+        """Whether there are as many numbers that are not zero and that the tolerance tells apart."""
+        parts = np.concatenate([values.real.ravel(), values.imag.ravel()]) if np.iscomplexobj(values) else values
+        left, found = parts[np.abs(parts) > 4 * self.atol], 0
+        while left.size and found < enough:
+            last, found = left.min(), found + 1
+            left = left[left > last + 4 * (self.atol + self.rtol * np.abs(last))]
+        return found >= enough
+
+    @cached_property
+    def telling(self) -> bool:
+        """Whether entries that differ are evidence enough for what is said of every entry."""
+        far = np.abs(self.got - self.expected) > self.atol + self.rtol * np.abs(self.expected)
+        return self.several(self.expected[far]) and self.several(self.got)
+
+    def shows(self, difference: Array) -> Any:
+        """Whether a difference is well beyond the tolerance."""
+        return np.abs(difference) > 10 * (self.atol + self.rtol * np.max(np.abs(self.expected)))
 
     @property
-    def alone(self) -> bool:
-        return self.expected.size == 1
-
-    @property
-    def countable(self) -> bool:
-        """Two short numbers, such as 3 and 4.5: nearly every relation holds between some of those."""
-        values = np.array([self.got.flat[0], self.expected.flat[0]])
-        return self.alone and bool(
-            np.all(np.abs(values) < 1000) and np.allclose(values, np.round(values.real, 2), 1e-12, 0)
-        )
+    def short(self) -> bool:
+        """Short numbers, such as 3 and 4.5: nearly every relation holds between some of those."""
+        values = np.append(self.got, self.expected)
+        return bool(np.all(np.abs(values) < 1000) and np.allclose(values, np.round(values.real, 2), 1e-12, 0))
 
 
 Relation = Callable[[Pair], str | None]
@@ -49,7 +71,7 @@ def sums_to_one(p: Pair, axis: int | None) -> bool:
 
 
 def _constant(p: Pair) -> str | None:
-    if p.alone:
+    if p.expected.size < ENOUGH:
         return None
     if not p.got.any():
         return "Every entry of yours is 0."
@@ -58,63 +80,88 @@ def _constant(p: Pair) -> str | None:
     return None
 
 
+# --- factors ---
+
+
 def _factor(p: Pair) -> str | None:
-    square = np.vdot(p.expected, p.expected)
-    factor = np.vdot(p.expected, p.got) / square if square else 0.0
-    if not np.isfinite(factor) or abs(factor) <= p.rtol or not p.near(p.got, factor * p.expected, factor):
+    if not p.telling:
+        return _factor_of_few(p)
+    factor = np.vdot(p.expected, p.got) / np.vdot(p.expected, p.expected)
+    if min(abs(factor), abs(factor - 1)) <= 10 * p.rtol or not p.near(p.got, factor * p.expected, factor):
         return None
-    for value, sentence in _named_factors(p):
-        if abs(factor - value) <= p.rtol * abs(value):
-            return sentence
-    if p.expected.size < 3 or np.all(p.expected == p.expected.flat[0]):
-        return None
+    for closely, named in ((NAMED, _named_factors(p)), (GUESSED, _roots())):
+        for value, words in named:
+            if abs(factor - value) <= min(p.rtol, closely) * abs(value):
+                return words if value == -1 else f"Every entry is {words}"
     sentence = f"Every entry is {number(factor)} times what is required."
     return sentence + (" What is required sums to one: normalise." if sums_to_one(p, None) else "")
 
 
-def _named_factors(p: Pair) -> Iterator[tuple[float, str]]:
+def _factor_of_few(p: Pair) -> str | None:
+    low, high = FEW
+    scale = float(np.max(np.abs(p.expected)))
+    tight = replace(p, rtol=max(low, min(p.rtol, high)), atol=min(p.atol, low * scale))
+    for value, words in _plain_factors(p):
+        if (value == -1 or not p.short) and tight.near(p.got, value * p.expected):
+            return words if value == -1 else f"{'Yours' if p.expected.size == 1 else 'Every entry'} is {words}"
+    return None
+
+
+def _plain_factors(p: Pair) -> Iterator[tuple[float, str]]:
+    """Factors that are told from very few numbers too."""
     yield -1.0, "The sign is flipped."
-    many = "Every entry is" if not p.alone else "Yours is"
-    yield 2.0, f"{many} twice what is required."
-    yield 0.5, f"{many} half of what is required."
-    if p.countable:
-        return
-    yield math.log(2), f"{many} log 2 times what is required: nats against bits."
-    yield 1 / math.log(2), f"{many} 1/log 2 times what is required: bits instead of nats."
-    yield 1 / math.log(10), f"{many} 1/log 10 times what is required: a logarithm to base 10."
-    yield from _size_factors(p, many)
-    yield 100.0, f"{many} 100 times what is required: percent?"
-    yield 2 * math.pi, f"{many} 2π times what is required."
-    yield 1 / (2 * math.pi), f"{many} 1/(2π) of what is required."
-    for n in range(2, 65):
-        yield math.sqrt(n), f"{many} √{n} times what is required."
-        yield 1 / math.sqrt(n), f"{many} 1/√{n} of what is required."
-        yield n / (n - 1), f"{many} {n}/{n - 1} times what is required: divided by n − 1 instead of n?"
-        yield (n - 1) / n, f"{many} {n - 1}/{n} of what is required: divided by n instead of n − 1?"
-
-
-def _size_factors(p: Pair, many: str) -> Iterator[tuple[float, str]]:
-    for axis, n in enumerate(p.expected.shape):
+    yield 2.0, "twice what is required."
+    yield 0.5, "half of what is required."
+    yield math.log(2), "log 2 times what is required: nats against bits."
+    yield 1 / math.log(2), "1/log 2 times what is required: bits instead of nats."
+    for axis, n in enumerate(p.shape):
         if n > 2:
             size = f"and {n} is the size of axis {axis}"
-            yield n, f"{many} {n} times what is required, {size}: a sum instead of a mean?"
-            yield 1 / n, f"{many} 1/{n} of what is required, {size}: a mean instead of a sum?"
-            yield math.sqrt(n), f"{many} √{n} times what is required, {size}."
-            yield 1 / math.sqrt(n), f"{many} 1/√{n} of what is required, {size}."
-    if p.expected.ndim > 1:
-        n = p.expected.size
-        yield n, f"{many} {n} times what is required, the number of entries: a sum instead of a mean?"
-        yield 1 / n, f"{many} 1/{n} of what is required, the number of entries: a mean instead of a sum?"
+            yield n, f"{n} times what is required, {size}: a sum instead of a mean?"
+            yield 1 / n, f"1/{n} of what is required, {size}: a mean instead of a sum?"
+
+
+def _named_factors(p: Pair) -> Iterator[tuple[float, str]]:
+    yield from _plain_factors(p)
+    yield 1 / math.log(10), "1/log 10 times what is required: a logarithm to base 10."
+    yield from _size_factors(p)
+    yield 100.0, "100 times what is required: percent?"
+    yield 2 * math.pi, "2π times what is required."
+    yield 1 / (2 * math.pi), "1/(2π) of what is required."
+
+
+def _size_factors(p: Pair) -> Iterator[tuple[float, str]]:
+    for axis, n in enumerate(p.shape):
+        if n > 2:
+            size = f"and {n} is the size of axis {axis}"
+            yield math.sqrt(n), f"√{n} times what is required, {size}."
+            yield 1 / math.sqrt(n), f"1/√{n} of what is required, {size}."
+            for root, power in (("", 1.0), ("√", 0.5)):
+                more, less = f"{root}({n}/{n - 1}) times", f"{root}({n - 1}/{n}) times"
+                yield (n / (n - 1)) ** power, f"{more} what is required, {size}: divided by n − 1 instead of n?"
+                yield ((n - 1) / n) ** power, f"{less} what is required, {size}: divided by n instead of n − 1?"
+    if len(p.shape) > 1:
+        n = math.prod(p.shape)
+        yield n, f"{n} times what is required, the number of entries: a sum instead of a mean?"
+        yield 1 / n, f"1/{n} of what is required, the number of entries: a mean instead of a sum?"
+
+
+def _roots() -> Iterator[tuple[float, str]]:
+    for n in range(2, 65):
+        yield math.sqrt(n), f"√{n} times what is required."
+        yield 1 / math.sqrt(n), f"1/√{n} of what is required."
+
+
+# --- offsets, functions, rounding ---
 
 
 def _offset(p: Pair) -> str | None:
     offset = np.mean(p.got - p.expected)
-    unit = abs(abs(offset) - 1) <= p.rtol
-    if not p.near(p.got, p.expected + offset) or not (unit or p.expected.size > 2):
+    if not (p.telling and p.shows(offset) and p.near(p.got, p.expected + offset)):
         return None
-    size = "one" if unit else number(abs(offset))
+    size = "one" if abs(abs(offset) - 1) <= min(p.rtol, NAMED) else number(abs(offset))
     way = "off" if np.iscomplexobj(offset) else "too large" if offset > 0 else "too small"
-    return f"{'Yours' if p.alone else 'Every entry'} is {size} {way}."
+    return f"Every entry is {size} {way}."
 
 
 _FUNCTIONS: tuple[tuple[Callable[[Array], Array], str], ...] = (
@@ -129,16 +176,14 @@ _FUNCTIONS: tuple[tuple[Callable[[Array], Array], str], ...] = (
 
 
 def _function(p: Pair) -> str | None:
-    if p.countable:
-        return None
-    for function, words in _FUNCTIONS:
+    for function, words in _FUNCTIONS if p.telling else ():
         if p.near(p.got, function(p.expected)):
-            return f"{'Yours' if p.alone else 'Every entry'} is {words}."
+            return f"Every entry is {words}."
     return None
 
 
 def _rounded(p: Pair) -> str | None:
-    if np.iscomplexobj(p.got) or np.iscomplexobj(p.expected):
+    if not p.telling or np.iscomplexobj(p.got) or np.iscomplexobj(p.expected):
         return None
     for cut, words in (
         (np.trunc, "cut off to whole numbers"),
@@ -154,11 +199,16 @@ def _rounded(p: Pair) -> str | None:
     return None
 
 
-def _coarse(p: Pair) -> str | None:
-    whole = np.array_equal(p.got, np.rint(p.got.real))
-    if not whole and Pair(p.got, p.expected, 2e-6, p.atol).near(p.got, p.expected):
-        return "Yours is right to about 6 digits only: a coarser dtype somewhere, or an eps that is too large?"
-    return None
+def _nearly(p: Pair) -> str | None:
+    zero = p.expected == 0
+    error = np.abs(p.got - p.expected)
+    if zero.all() or np.any(error[zero] > p.atol) or np.array_equal(p.got, np.rint(p.got.real)):
+        return None
+    worst = float(np.max(error[~zero] / np.abs(p.expected[~zero])))
+    if not 0 < worst <= 1e-4:
+        return None
+    digits = math.floor(0.05 - math.log10(worst))
+    return f"Nearly: they agree to about {digits} digits. Something small was added or rounded."
 
 
-ELEMENTWISE: tuple[Relation, ...] = (_constant, _coarse, _factor, _rounded, _offset, _function)
+ELEMENTWISE: tuple[Relation, ...] = (_constant, _factor, _rounded, _offset, _function, _nearly)

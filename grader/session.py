@@ -46,6 +46,8 @@ def hold(sections: Iterable[Section], zygotes: Zygotes, work: Callable[[Session]
     _forget(session.sections)
     if session.error is not None:
         raise session.error
+    if code == pytest.ExitCode.INTERRUPTED:  # while collecting, pytest keeps Ctrl-C to itself
+        raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise GraderError(f"the hidden suites could not be run (pytest ended with {code!r}).", "Run `grader doctor`.")
 

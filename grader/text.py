@@ -93,6 +93,16 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, _torch_type("Tensor"))
 
 
+def odd_tensor(value: Any) -> str:
+    """Return what keeps a tensor from being read like an array, such as `sparse_coo`; nothing for an ordinary one."""
+    if not is_tensor(value):
+        return ""
+    layout = str(value.layout).removeprefix("torch.")
+    flags = (("meta", value.is_meta), ("quantized", value.is_quantized), ("nested", value.is_nested), (layout, True))
+    word = next(word for word, holds in flags if holds)
+    return "" if word == "strided" else word
+
+
 def is_torch_fact(value: object) -> bool:
     """Say whether this is a torch dtype or device, without importing torch."""
     return isinstance(value, (*_torch_type("dtype"), *_torch_type("device")))
@@ -164,6 +174,8 @@ def describe(value: Any) -> str:
         return f"the number {number(value)}"
     if isinstance(value, (str, bytes)):
         return f"the text {quote(value)}" if isinstance(value, str) else f"the bytes {quote(value)}"
+    if is_tensor(value) and value.is_nested:
+        return "a nested tensor"
     if isinstance(value, np.ndarray) or is_tensor(value):
         return f"{'an array' if isinstance(value, np.ndarray) else 'a tensor'} of shape {tuple(value.shape)}"
     if is_record(value):

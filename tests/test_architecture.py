@@ -51,13 +51,19 @@ LAYERS = """
     session
     examples judge
     grading
+    place
     report
+    report.look report.live
+    report.tally
     report.terminal
+    report.overview
+    console handson options
     doctor
     author
     author.mutants author.ledger
     author.gate
     author.main
+    cli_author
     cli
     __main__
 """

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+
 def overheard(module, name, lines):
     """The calls that example lines make to one function: what tells the arguments apart, and the result."""
     import functools

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from grader.author.findings import Finding
 from grader.bench import Bench, Zygotes
-from grader.course import Check, Exercise, Section
+from grader.course import Exercise, Section
 from grader.files import read_text
 from grader.judge import Job, Trying
 from grader.results import ExerciseResult, Status
@@ -40,7 +40,9 @@ class Hearing:
     def hear(self, job: Job, result: ExerciseResult) -> None:
         self._results[result.id] = result
 
-    def grade(self, text: str, exercises: Sequence[Exercise], seed: int = 0, trying: Trying = EVERYTHING) -> Trial[list[ExerciseResult]]:
+    def grade(
+        self, text: str, exercises: Sequence[Exercise], seed: int = 0, trying: Trying = EVERYTHING
+    ) -> Trial[list[ExerciseResult]]:
         """The results of a text for some exercises, in their order."""
         self._results = {}
         yield Job(self.section, text.encode(), self.stub, tuple(exercises), seed=seed, diagnose=False, trying=trying)
@@ -69,14 +71,24 @@ class Hearing:
 
     def at_exercise(self, exercise: Exercise) -> str:
         lines = self.solution.splitlines()
-        heads = (f"def {exercise.name}(", f"class {exercise.name}(", f"class {exercise.name}:", f"async def {exercise.name}(")
+        heads = (
+            f"def {exercise.name}(",
+            f"class {exercise.name}(",
+            f"class {exercise.name}:",
+            f"async def {exercise.name}(",
+        )
         return f"{self.section.solution}:{next((n for n, line in enumerate(lines, 1) if line.startswith(heads)), 1)}"
 
 
 def without_randomness(suite: str) -> frozenset[str]:
     """The checks whose only fixture is `learner`: they are the same at every seed, as long as the solution is."""
     functions = [node for node in parsed(suite).body if isinstance(node, ast.FunctionDef)]
-    fixtures = {node.name for node in functions if not node.name.startswith("test")} | {"rng", "torch_rng", "seed", "request"}
+    fixtures = {node.name for node in functions if not node.name.startswith("test")} | {
+        "rng",
+        "torch_rng",
+        "seed",
+        "request",
+    }
     return frozenset(
         node.name
         for node in functions
@@ -84,9 +96,9 @@ def without_randomness(suite: str) -> frozenset[str]:
     )
 
 
-def passed(result: ExerciseResult) -> list[Check | str]:
+def passed(result: ExerciseResult) -> str:
     """The names of the checks that gave points."""
-    return [check.id.rpartition("/")[2] for check in result.checks if check.status is Status.PASSED]
+    return ", ".join(check.id.rpartition("/")[2] for check in result.checks if check.status is Status.PASSED)
 
 
 def first_line(text: str) -> str:

@@ -43,7 +43,9 @@ def knows_the_examples(solution: str, exercise: Exercise, lines: Sequence[Exampl
 
 def gives_zeros(solution: str, exercise: Exercise) -> str:
     """A text whose exercise answers as the solution does, with every number replaced by zero."""
-    return f"{solution}\n\n{source_of(zeros_of)}\n\n\n{source_of(zeroed)}\n\n{exercise.name} = zeroed({exercise.name})\n"
+    return (
+        f"{solution}\n\n{source_of(zeros_of)}\n\n\n{source_of(zeroed)}\n\n{exercise.name} = zeroed({exercise.name})\n"
+    )
 
 
 def _parameters(node: ast.FunctionDef) -> str:

@@ -38,7 +38,9 @@ DROPPED = frozenset(
     "expand contiguous float double long int bool to type astype copy clone deepcopy round floor ceil normalize norm "
     "lower upper strip lstrip rstrip list tuple set no_grad broadcast_to nan_to_num prod std var var_mean conj".split()
 )
-SYMMETRIC_CALLS = frozenset("maximum minimum max min logaddexp isinstance allclose array_equal isclose gcd zip add".split())
+SYMMETRIC_CALLS = frozenset(
+    "maximum minimum max min logaddexp isinstance allclose array_equal isclose gcd zip add".split()
+)
 
 
 @dataclass(frozen=True)

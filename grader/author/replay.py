@@ -139,7 +139,7 @@ def _alike(a: Any, b: Any, ours: list[bytes], theirs: list[bytes]) -> bool:
         return bool(a == b)
     if len(a) != len(b):
         return False
-    if a and a[0] in NUMBERS and a[0] == b[0] and len(a) > NUMBERS[a[0]][1]:
+    if a and type(a[0]) is str and a[0] in NUMBERS and a[0] == b[0] and len(a) > NUMBERS[a[0]][1]:
         return _same_numbers(a, b, ours, theirs)
     return all(_alike(x, y, ours, theirs) for x, y in zip(a, b, strict=True))
 

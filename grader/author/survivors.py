@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from grader.author.findings import Finding
@@ -67,9 +68,11 @@ def _killing_seed(hearing: Hearing, exercise: Exercise, mutant: Mutant, trying: 
 def _recorded(hearing: Hearing, exercise: Exercise) -> Trial[list[Tape]]:
     """The solution's answers to the suite's own questions at many seeds, and to variations of them."""
     recording = Recording()
+    drawing = frozenset(check.id for check in exercise.checks if hearing.is_random(check.id))
     for seed in range(RECORDED_SEEDS):
         before = len(recording.tapes)
-        yield from hearing.try_one(hearing.solution, exercise, seed, Trying(attend=recording.attend))
+        trying = Trying(only=drawing if seed else None, attend=recording.attend)
+        yield from hearing.try_one(hearing.solution, exercise, seed, trying)
         recording.keep()
         if recording.questions >= QUESTIONS or len(recording.tapes) == before:
             break
@@ -87,15 +90,13 @@ def _equivalent(hearing: Hearing, mutant: Mutant, tapes: list[Tape]) -> bool:
         return all(answers_alike(link, tape, LEAST_SECONDS) for tape in tapes)
 
 
-def findings_of(hearing: Hearing, exercise: Exercise, toll: Toll) -> list[Finding]:
+def findings_of(hearing: Hearing, exercise: Exercise, toll: Toll) -> Iterator[Finding]:
     """Every survivor with its line; they are notes as long as their share is small."""
+    for mutant, why in toll.survivors:
+        says = f"A mutant survives: {mutant.change} ({why})."
+        yield Finding(f"{hearing.section.solution}:{mutant.line}", says, note=True)
     possible = toll.mutants - toll.equivalent
-    enough = not possible or toll.killed / possible >= SHARE
-    found = [
-        Finding(f"{hearing.section.solution}:{mutant.line}", f"A mutant survives: {mutant.change} ({why}).", "", note=True)
-        for mutant, why in toll.survivors
-    ]
-    if not enough:
-        says = f"{toll.killed} of {possible} mutants of `{exercise.name}` are killed ({toll.killed / possible:.0%}); at least {SHARE:.0%} must be."
-        found.append(Finding(hearing.at_exercise(exercise), says, "Add checks that fail for the survivors listed, or simplify the code they live in."))
-    return found
+    if toll.killed < SHARE * possible:
+        share = f"{toll.killed} of {possible} mutants of `{exercise.name}` are killed ({toll.killed / possible:.0%})"
+        hint = "Add checks that fail for the survivors listed, or simplify the code they live in."
+        yield Finding(hearing.at_exercise(exercise), f"{share}; at least {SHARE:.0%} must be.", hint)

@@ -19,6 +19,7 @@ from grader.results import CheckResult, ExerciseResult, Status
 from grader.stubs import STUB, examples
 
 SEEDS = 50
+EXAMPLE_SECONDS = 10.0
 SLOW_SEEDS, SLOW = 3, 0.2  # seeds for a check that takes longer than this many seconds, or that draws nothing
 
 
@@ -47,31 +48,34 @@ def solution_earns_everything(hearing: Hearing, exercises: Sequence[Exercise]) -
             for check in result.checks:
                 hearing.seconds[check.id] = min(check.seconds, hearing.seconds.get(check.id, check.seconds))
         if seed < SLOW_SEEDS:
-            quick = frozenset(id for id, seconds in hearing.seconds.items() if seconds <= SLOW and hearing.is_random(id))
+            quick = frozenset(
+                id for id, seconds in hearing.seconds.items() if seconds <= SLOW and hearing.is_random(id)
+            )
     return {each.id: [*_of_solution(hearing, each, failures)] for each in exercises}
 
 
 def _of_solution(hearing: Hearing, exercise: Exercise, failures: Failures) -> Iterator[Finding]:
     for check in (check for check in exercise.checks if check.id in failures.seeds):
         seeds, result = failures.seeds[check.id], failures.first[check.id]
+        where, said = hearing.at_check(check.id), first_line(result.message)
         if result.status is Status.NOT_RUN:
-            yield Finding(hearing.at_check(check.id), f"{check.function} was not run.", first_line(result.message))
+            yield Finding(where, f"{check.function} was not run.", said)
             continue
         total = SEEDS if hearing.seconds[check.id] <= SLOW and hearing.is_random(check.id) else SLOW_SEEDS
         shown = ", ".join(map(str, seeds[:5])) + (" …" if len(seeds) > 5 else "")
-        says = f"The solution does not pass {check.function} at {len(seeds)} of {total} seeds ({shown}): {first_line(result.message)}"
-        yield Finding(hearing.at_check(check.id), says, "Mend the solution, or loosen what the check asks for and say why.")
+        says = f"The solution does not pass {check.function} at {len(seeds)} of {total} seeds ({shown}): {said}"
+        yield Finding(where, says, "Mend the solution, or loosen what the check asks for and say why.")
 
 
 def stub_earns_nothing(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding]]:
     """The stub as it is handed out, and once more in other words, so that its checks really run."""
-    found: list[Finding] = []
     for text in (hearing.stub, hearing.stub.replace(STUB, f"{STUB}()")):
         result = yield from hearing.try_one(text, exercise)
-        if result.points and not found:
-            says = f"The stub of `{exercise.name}` passes {', '.join(map(str, passed(result)))}."
-            found.append(Finding(hearing.at_exercise(exercise), says, "A check must ask for something that has to be written."))
-    return found
+        if result.points:
+            says = f"The stub of `{exercise.name}` passes {passed(result)}."
+            hint = "A check must ask for something that has to be written."
+            return [Finding(hearing.at_exercise(exercise), says, hint)]
+    return []
 
 
 def example_holds(hearing: Hearing, exercise: Exercise) -> list[Finding]:
@@ -80,24 +84,24 @@ def example_holds(hearing: Hearing, exercise: Exercise) -> list[Finding]:
         status, message = run_examples(exercise, hearing.solution.encode(), hearing.stub, bench)
     if status in (Status.PASSED, Status.NOT_RUN):
         return []
-    return [Finding(hearing.at_exercise(exercise), f"The example of `{exercise.name}` does not hold: {' '.join(message.split())}", "Mend it.")]
+    says = f"The example of `{exercise.name}` does not hold: {' '.join(message.split())}"
+    return [Finding(hearing.at_exercise(exercise), says, "Write what the solution prints, if that is right.")]
 
 
 def examples_are_not_enough(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding] | None]:
     """A function that knows the public examples earns no core point; None where no such function could be made."""
     with hearing.bench(hearing.solution) as bench:
         link = bench.worker()
-        link.begin_check(0, (), 10.0)
+        link.begin_check(0, (), EXAMPLE_SECONDS)
         text = knows_the_examples(hearing.solution, exercise, examples(hearing.stub, exercise.name), link)
     if text is None:
         return None
     result = yield from hearing.try_one(text, exercise)
     if not result.points or exercise.kind != "core":
         return []
-    return [
-        Finding(hearing.at_check(check.id), f"{check.id.rpartition('/')[2]} passes for a function that only knows the docstring's example.", "Ask for something that the example does not show.")
-        for check in result.checks if check.points
-    ]  # fmt: skip
+    says = f"A function that only knows the docstring's example of `{exercise.name}` passes {passed(result)}."
+    hint = "Ask for something that the example does not show."
+    return [Finding(hearing.at_check(next(check.id for check in result.checks if check.points)), says, hint)]
 
 
 def zeros_do_not_pass(hearing: Hearing, exercise: Exercise) -> Trial[list[Finding]]:
@@ -105,7 +109,8 @@ def zeros_do_not_pass(hearing: Hearing, exercise: Exercise) -> Trial[list[Findin
     result = yield from hearing.try_one(gives_zeros(hearing.solution, exercise), exercise)
     if result.status is not Status.PASSED and result.points < result.max_points / 2:
         return []
-    says = f"Zeros of the right shape earn {result.points:g} of {result.max_points:g} points of `{exercise.name}`: {', '.join(map(str, passed(result)))}."
+    earned = f"{result.points:g} of {result.max_points:g} points of `{exercise.name}`"
+    says = f"Zeros of the right shape earn {earned}: {passed(result)}."
     return [Finding(hearing.at_exercise(exercise), says, "Compare values with a tolerance that zero does not meet.")]
 
 
@@ -119,30 +124,44 @@ class Named:
 
 
 def mistakes_are_named(hearing: Hearing, exercise: Exercise) -> Trial[Named]:
+    """Every mistake, patched and written differently, fails a check and is called by its name."""
     known = mistakes_of(hearing.section, exercise.name)
-    found: list[Finding] = []
+    where, found = str(hearing.section.mistakes), [*_outdated(hearing, known)]
+    if found:  # a diagnosis needs all patches
+        return Named(len(known), 0, found)
     named = 0
     for mistake in known:
         problems = yield from _mistake(hearing, exercise, mistake)
         named += not problems
-        found += [Finding(f"{hearing.section.mistakes}", f"{mistake.name}: {says}", hint) for says, hint in problems]
+        found += [Finding(where, f"{mistake.name}: {says}", hint) for says, hint in problems]
     return Named(len(known), named, found)
 
 
+def _outdated(hearing: Hearing, mistakes: Sequence[Mistake]) -> Iterator[Finding]:
+    for mistake in mistakes:
+        try:
+            mistake.patched(hearing.solution)
+        except GraderError as error:
+            yield Finding(str(hearing.section.mistakes), error.problem, error.hint)
+
+
 def _mistake(hearing: Hearing, exercise: Exercise, mistake: Mistake) -> Trial[list[tuple[str, str]]]:
-    try:
-        forms = {"the patch": mistake.patched(hearing.solution), "the variant": mistake.substituted(hearing.solution)}
-    except GraderError as error:
-        return [(error.problem, error.hint)]
+    forms = {"the patch": mistake.patched(hearing.solution), "the variant": mistake.substituted(hearing.solution)}
     found: list[tuple[str, str]] = []
     for form, text in forms.items():
         result = yield from hearing.try_one(text, exercise, diagnose=True)
         found += _recognised(form, mistake, result)
-        for seed in range(1, SLOW_SEEDS) if result.status is not Status.PASSED else ():
+        for seed in range(1, SLOW_SEEDS) if _may_be_luck(hearing, result) else ():
             again = yield from hearing.try_one(text, exercise, seed, TO_THE_FIRST_FAILURE)
             if again.status is Status.PASSED:
                 found.append((f"{form} passes every check at seed {seed}.", "Make a check certain to catch it."))
     return found
+
+
+def _may_be_luck(hearing: Hearing, result: ExerciseResult) -> bool:
+    """Whether only checks that draw their numbers fail."""
+    failed = [check.id for check in result.checks if check.status is not Status.PASSED]
+    return bool(failed) and all(map(hearing.is_random, failed))
 
 
 def _recognised(form: str, mistake: Mistake, result: ExerciseResult) -> Iterator[tuple[str, str]]:
@@ -154,9 +173,13 @@ def _recognised(form: str, mistake: Mistake, result: ExerciseResult) -> Iterator
     if said == {mistake.says}:
         return
     if not said:
-        yield f"{form} only breaks ({failed[0]}: {first_line(result.checks[0].message)}).", "A mistake must give answers."
+        yield (
+            f"{form} only breaks ({failed[0]}: {first_line(result.checks[0].message)}).",
+            "A mistake must give answers.",
+        )
     elif said == {""}:
         hint = "Patch and variant must answer alike on every check that fails, and unlike every other mistake."
         yield f"{form} fails {', '.join(failed)}, but is not recognised.", hint
     else:
-        yield f"{form} is taken for another mistake: {(said - {mistake.says}).pop()!r}", "Add a check that tells the two apart."
+        other = min(said - {mistake.says, ""}, default="")
+        yield f"{form} is taken for another mistake: {other!r}", "Add a check that tells the two apart."

@@ -25,9 +25,16 @@ def of_section(section: Section, known: frozenset[str]) -> list[Finding]:
     """What concerns a section as a whole; `known` are the ids of all sections."""
     toml = str(section.source.with_suffix(".toml"))
     missing = [name for name in section.builds_on if name not in known]
-    found = [Finding(toml, f"It builds on `{name}`, which is not in this course yet.", nearest(name, known), note=True) for name in missing]
+    found = [
+        Finding(toml, f"It builds on `{name}`, which is not in this course yet.", nearest(name, known), note=True)
+        for name in missing
+    ]
     if section.suite is None:
-        found.append(Finding(str(section.source), "It has no hidden suite.", f"Write test_{section.module}.py in tests/chapters."))
+        found.append(
+            Finding(
+                str(section.source), "It has no hidden suite.", f"Write test_{section.module}.py in tests/chapters."
+            )
+        )
     if section.lesson is None:
         found.append(Finding(str(section.source), "It has no lesson.", f"Write {section.module}.md beside it."))
     return found
@@ -35,13 +42,20 @@ def of_section(section: Section, known: frozenset[str]) -> list[Finding]:
 
 def of_exercise(section: Section, exercise: Exercise) -> list[Finding]:
     """What an exercise lacks in its toml, its suite and its docstring."""
-    return [*_hints(section, exercise), *_numbers(section, exercise), *_rules(section, exercise), *_docstrings(section, exercise)]
+    return [
+        *_hints(section, exercise),
+        *_numbers(section, exercise),
+        *_rules(section, exercise),
+        *_docstrings(section, exercise),
+    ]
 
 
 def _hints(section: Section, exercise: Exercise) -> Iterator[Finding]:
     toml = section.source.with_suffix(".toml")
     heads = [line.strip() for line in lines_of(read_text(toml))]
-    where = f"{toml}:{heads.index(f'[exercises.{exercise.name}]') + 1 if f'[exercises.{exercise.name}]' in heads else 1}"
+    where = (
+        f"{toml}:{heads.index(f'[exercises.{exercise.name}]') + 1 if f'[exercises.{exercise.name}]' in heads else 1}"
+    )
     if len(exercise.hints) != 3:
         hint = "Give a nudge, the approach, and nearly the code."
         yield Finding(where, f"`{exercise.name}` must have three hints, but has {len(exercise.hints)}.", hint)
@@ -55,17 +69,27 @@ def _numbers(section: Section, exercise: Exercise) -> Iterator[Finding]:
     checks, mistakes = len(exercise.checks), len(mistakes_of(section, exercise.name))
     says = f"`{exercise.name}` is {exercise.kind}, so it must have at least"
     if checks < CHECKS[exercise.kind]:
-        yield Finding(str(section.suite or section.source), f"{says} {CHECKS[exercise.kind]} checks, but has {checks}.", "One check, one rule.")
+        yield Finding(
+            str(section.suite or section.source),
+            f"{says} {CHECKS[exercise.kind]} checks, but has {checks}.",
+            "One check, one rule.",
+        )
     if mistakes < MISTAKES[exercise.kind]:
         hint = f"Write @mistake({exercise.name!r}, …) in mistakes_{section.module}.py."
-        yield Finding(str(section.mistakes or section.source), f"{says} {MISTAKES[exercise.kind]} mistakes, but has {mistakes}.", hint)
+        yield Finding(
+            str(section.mistakes or section.source),
+            f"{says} {MISTAKES[exercise.kind]} mistakes, but has {mistakes}.",
+            hint,
+        )
 
 
 def _rules(section: Section, exercise: Exercise) -> Iterator[Finding]:
     for mark in marks(section.suite) if section.suite else ():
         if mark.exercise == exercise.name and not _is_sentence(mark.rule):
             hint = "Write one sentence on the docstring's first line: a capital first, a full stop last."
-            yield Finding(f"{section.suite}:{mark.line}", f"The rule of {mark.function} is not a sentence: {mark.rule!r}.", hint)
+            yield Finding(
+                f"{section.suite}:{mark.line}", f"The rule of {mark.function} is not a sentence: {mark.rule!r}.", hint
+            )
 
 
 def _is_sentence(text: str) -> bool:
@@ -85,7 +109,11 @@ def _docstrings(section: Section, exercise: Exercise) -> Iterator[Finding]:
     for problem in _argument_problems(nodes[-1]):
         yield Finding(where, problem, "Name every parameter under Args, in the signature's order, each once.")
     if not any(example.want.strip() for example in examples(stub, exercise.name)):
-        yield Finding(where, f"`{exercise.name}` has no `>>>` example that prints something.", "Add one small enough to check by hand.")
+        yield Finding(
+            where,
+            f"`{exercise.name}` has no `>>>` example that prints something.",
+            "Add one small enough to check by hand.",
+        )
 
 
 def _line_of(text: str, name: str) -> int:
@@ -100,7 +128,9 @@ def _argument_problems(node: _Definition) -> Iterator[str]:
     methods = {each.name: each for each in node.body if isinstance(each, _Function)}
     start = methods.pop("__init__", None)
     parameters = _parameters(start)[1:] if start else _fields(node)
-    told = [text for each in (node, start) if each and (text := ast.get_docstring(each)) and _documented(text) is not None]
+    told = [
+        text for each in (node, start) if each and (text := ast.get_docstring(each)) and _documented(text) is not None
+    ]
     yield from _mismatch(node.name, parameters, told[0] if told else ast.get_docstring(node))
     for name, method in methods.items():
         text = ast.get_docstring(method)
@@ -117,7 +147,9 @@ def _parameters(node: _Function) -> list[str]:
 
 def _fields(node: ast.ClassDef) -> list[str]:
     """A dataclass's or named tuple's fields stand for parameters."""
-    return [each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)]
+    return [
+        each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    ]
 
 
 def _mismatch(name: str, parameters: list[str], docstring: str | None) -> Iterator[str]:
@@ -131,7 +163,8 @@ def _mismatch(name: str, parameters: list[str], docstring: str | None) -> Iterat
     if unknown:
         yield f"The docstring of `{name}` tells of `{'`, `'.join(unknown)}`, which it does not take."
     if not missing and not unknown:
-        yield f"The docstring of `{name}` has its arguments in the order {', '.join(told)}; they are {', '.join(parameters)}."
+        order = f"in the order {', '.join(told)}; they are {', '.join(parameters)}"
+        yield f"The docstring of `{name}` has its arguments {order}."
 
 
 def _documented(docstring: str) -> list[str] | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
-
-from grader.results import ExerciseResult
+from typing import Any, TextIO
 
 
 @contextmanager
-def live(total: int, stream: TextIO) -> Iterator[Callable[[ExerciseResult], None]]:
-    """A function to call with each result."""
+def live(total: int, stream: TextIO) -> Iterator[Callable[[Any], None]]:
+    """A function to call with each result; its `id` is shown."""
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda result: None
         return

@@ -140,7 +140,9 @@ def _names(results: Sequence[ExerciseResult]) -> str:
 def _name(result: ExerciseResult) -> str:
     name = result.id.rpartition("/")[2]
     passed = sum(check.status is Status.PASSED for check in result.checks)
-    return f"{name} ({passed} of {len(result.checks)} checks passed)" if passed and result.status is Status.TODO else name
+    return (
+        f"{name} ({passed} of {len(result.checks)} checks passed)" if passed and result.status is Status.TODO else name
+    )
 
 
 def _row(look: Look, word: str, styles: tuple[str, ...], text: str) -> list[str]:

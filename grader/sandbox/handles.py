@@ -65,8 +65,13 @@ def _no_verdict(answer: Any, handle: Handle, name: str) -> Any:
     """Refuse plain data as the result of an operation by which a suite would have computed on plain data."""
     if not isinstance(answer, Handle):
         raise TypeError(f"plain data is required, but `{name}` was asked of {handle!r}: use learner.attribute for that")
-    object.__setattr__(answer, "_wall_measure", name)
     return answer
+
+
+def _measure(method: Any, handle: Handle, name: str) -> Any:
+    """A method that is one of MEASURES: what it returns is no verdict either."""
+    object.__setattr__(_no_verdict(method, handle, name), "_wall_measure", name)
+    return method
 
 
 class Handle:
@@ -87,7 +92,7 @@ class Handle:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # Python's own protocols must not reach the learner's object by accident
         answer = self._wall_link.ask("getattr", self, name)
-        return _no_verdict(answer, self, name) if name in MEASURES else answer
+        return _measure(answer, self, name) if name in MEASURES else answer
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._wall_link.ask("setattr", self, name, value)
@@ -163,7 +168,7 @@ class Record(Handle):
         if name not in values:
             return super().__getattr__(name)
         if name in MEASURES and isinstance(values[name], Handle):
-            return _no_verdict(values[name], self, name)
+            return _measure(values[name], self, name)
         return values[name]
 
     def __iter__(self) -> Iterator[Any]:

@@ -157,7 +157,7 @@ class Worker:
         np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
         torch = torch_if_loaded()
         if torch is not None:
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed formats a stack for each kind of device
             torch.set_default_dtype(torch.float32)
             torch.set_grad_enabled(True)
 

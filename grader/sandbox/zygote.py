@@ -57,7 +57,7 @@ def warm_up(packages: Sequence[str]) -> None:
     if torch is not None:
         torch.set_num_threads(1)  # before the first operation: a forked child of a threaded parent hangs
         weight = torch.ones(2, 2, requires_grad=True)
-        (weight @ weight).sum().backward()
+        (weight @ weight).backward(torch.ones(2, 2))  # an explicit cotangent imports more than `sum` does
         if "torch.optim" in packages:  # the first optimizer imports a second's worth of modules
             torch.optim.Adam([weight]).step()
 

@@ -37,8 +37,9 @@ def environment(**more: str) -> dict[str, str]:
 
 def grader(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "grader", *map(str, arguments)]
+    variables = environment(**more)
     return subprocess.run(
-        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, encoding="utf-8", timeout=120,
+        command, cwd=cwd, env=variables, capture_output=True, encoding=variables["PYTHONIOENCODING"], timeout=120,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
 
@@ -175,7 +176,7 @@ def test_the_solution_once_it_passes(run: Run, work: Path) -> None:
     assert after.stdout.endswith("    return a + b\n")
 
 
-@pytest.mark.parametrize(("answer", "shown"), [("y", "return a + b"), ("n", "Not shown.")])
+@pytest.mark.parametrize(("answer", "shown"), [("y", "return a"), ("n", "Not shown")])
 def test_the_solution_after_asking(work: Path, answer: str, shown: str) -> None:
     """On a terminal the command asks."""
     with pexpect_in(work, "solution", "add") as child:
@@ -297,13 +298,12 @@ def hand_out(course: Path) -> Path:
 
 def test_a_hand_out_never_says_all_passed(tmp_path: Path) -> None:
     """Public examples run, and the summary says that the hidden checks are missing."""
-    course = hand_out(tmp_path / "course")
-    path = course / "exercises/ch01_tiny/first.py"
-    path.write_text(path.read_text().replace(STUB, SOLVED[0], 1))
+    grader("init", "work", "--course", hand_out(tmp_path / "course"), cwd=tmp_path)
+    write(tmp_path / "work", SOLVED[0])
 
-    shown = grader("check", "add", "--course", course, cwd=tmp_path)
-    strictly = grader("check", "add", "--course", course, "--require-all", cwd=tmp_path)
-    solution = grader("solution", "add", "--yes", "--course", course, cwd=tmp_path)
+    shown = grader("check", "add", cwd=tmp_path / "work")
+    strictly = grader("check", "add", "--require-all", cwd=tmp_path / "work")
+    solution = grader("solution", "add", "--yes", cwd=tmp_path / "work")
 
     assert (shown.returncode, strictly.returncode, solution.returncode) == (1, 2, 2)
     assert "Public examples that pass: 1 of 1. The hidden checks, which decide, are not" in shown.stdout
@@ -397,10 +397,12 @@ def test_what_ends_a_command_passes() -> None:
 
 def test_interrupted_while_code_hangs(work: Path) -> None:
     """Ctrl-C ends a check that would take long, at once and without a traceback."""
-    write(work, "    while True: pass\n")
+    started = work / "started"
+    write(work, f"    open({str(started)!r}, 'w').close()\n    while True: pass\n")
     command = [sys.executable, "-m", "grader", "check", "add"]
     child = subprocess.Popen(command, cwd=work, env=environment(), stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    while not started.exists() and child.poll() is None:
+        time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=60)
 

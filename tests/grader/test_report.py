@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,7 +14,7 @@ from grader.course import Chapter, Course, Exercise, Section
 from grader.progress import Progress, Record
 from grader.report import overview
 from grader.report.look import Look, points
-from grader.report.tally import Tally, next_up, standings
+from grader.report.tally import Tally, next_up, standings, worth_of
 from grader.report.terminal import View, render
 from grader.results import CheckResult, ExerciseResult, Report, Status
 from grader.workspace import Created, Workspace
@@ -28,21 +29,9 @@ def section(module: str, number: str, title: str) -> Section:
     exercises = tuple(Exercise(f"{id}/{name}", kind, 2, 10, (), (), HINTS, ()) for name, kind in NAMES.items())
     path, suite = Path(f"/course/solutions/ch01_tiny/{module}.py"), Path("/suite.py")
     return Section(
-        id,
-        f"ch01_tiny/{module}.py",
-        number,
-        title,
-        (),
-        (),
-        exercises,
-        (),
-        (),
-        path,
-        path,
-        None,
-        Path("/suite.py"),
-        None,
-    )
+        id=id, path=f"ch01_tiny/{module}.py", number=number, title=title, builds_on=(), worker=(), exercises=exercises,
+        questions=(), former_ids=(), source=path, solution=path, lesson=None, suite=suite, mistakes=None,
+    )  # fmt: skip
 
 
 FIRST, SECOND = section("first", "1.1", "First steps"), section("second", "1.2", "Second steps")
@@ -89,7 +78,7 @@ WRONG = result(
     check("softmax", Status.NOT_RUN, "It agrees with SciPy.", "Its hidden checks need `scipy`: pip install scipy"),
 )
 BROKEN_FILE = (
-    "first.py cannot be imported.\nYour code raised SyntaxError: invalid syntax\n  first.py, line 3\n      x = 1 +"
+    "first.py cannot be imported.\nYour code raised SyntaxError: invalid syntax\n  first.py, line 3\n      x ="
 )
 
 
@@ -449,6 +438,22 @@ def test_core_carries_the_points() -> None:
 
     assert (tally.core.points, tally.beyond.points, tally.beyond.max_points) == (2, 0, 2)
     assert (tally.share, tally.passed, tally.count) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("root", [Path(__file__).parent / "tiny", Path(__file__).parents[2]], ids=["tiny", "course"])
+def test_what_exercises_are_worth(root: Path) -> None:
+    """Reading the marks off gives what parsing the suites gives."""
+    for each in Course.load(root).sections:
+        assert worth_of(each) == {one.name: sum(check.points for check in one.checks) for one in each.exercises}
+
+
+def test_marks_written_in_some_other_way(tmp_path: Path) -> None:
+    """A suite that cannot be read off is parsed."""
+    shutil.copytree(Path(__file__).parent / "tiny", tmp_path, dirs_exist_ok=True)
+    suite = tmp_path / "tests/chapters/ch01_tiny/test_first.py"
+    suite.write_text(suite.read_text().replace('exercise("mean", points=2)', "exercise(points=2, name='mean')"))
+
+    assert worth_of(Course.load(tmp_path).sections[0]) == {"add": 2, "mean": 3}
 
 
 def test_what_is_next() -> None:
