@@ -22,7 +22,7 @@ bench: $(READY)           ## speed, as ratios measured in one run
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; torch is large) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 clean:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grader.relations import relation
 from grader.shapes import Shape, explain_shape
-from grader.text import clean, describe, is_number, is_tensor, kind, numbers_apart, odd_tensor, plural, show
+from grader.text import Says, clean, describe, is_number, is_tensor, kind, numbers_apart, odd_tensor, plural, show
 
 Array = NDArray[Any]
 
@@ -29,17 +29,6 @@ class Rule:
     atol: float = 0.0
     dtype: str | None = None
     exact: bool = False
-
-
-class Says(str):
-    """Why something is not what is required; apart from that, in which way all of it differs, where that is seen."""
-
-    relation: str
-
-    def __new__(cls, text: str, relation: str = "") -> Says:
-        self = super().__new__(cls, text)
-        self.relation = relation
-        return self
 
 
 def is_array(value: object) -> bool:
@@ -66,7 +55,11 @@ def explain_array(got: Any, expected: Any, rule: Rule, where: str) -> str | None
     says = _explain_dtype(got, expected, rule)
     if says:
         return f"{where} {says}"
-    return explain_values(_values(got), _values(expected), rule, where, _coarseness(got))
+    try:
+        values = _values(got)
+    except (TypeError, RuntimeError):
+        return f"{where} must hold numbers; yours has dtype {clean(dtype_name(got.dtype), 60)}"
+    return explain_values(values, _values(expected), rule, where, _coarseness(got))
 
 
 def _explain_kind(got: Any, expected: Any) -> str | None:
@@ -86,6 +79,8 @@ def _unpack(got: Any) -> str:
 
 
 def _refusal(got: Any, expected: Any) -> str | None:
+    if type(got) is int and np.asarray(got).dtype == object:
+        return f"must be {kind(expected)} that {dtype_name(expected.dtype)} can hold; yours is {describe(got)}"
     word = odd_tensor(got)
     if not word:
         return None
@@ -165,7 +160,7 @@ def changed_entry(after: Any, before: Any) -> str:
     """Where arrays of one shape and kind differ first: the place, and what it was and is."""
     values = _values(after), _values(before)
     place = np.unravel_index(int(np.argmax(_differing(*values, Rule(exact=True)))), values[0].shape)
-    is_now, was = values[0][place].item(), values[1][place].item()
+    is_now, was = (_item(each, place) for each in values)
     shown = numbers_apart(was, is_now) if is_number(was) and is_number(is_now) else (show(was), show(is_now))
     return f"{_position(place) if place else ''}: {shown[0]} became {shown[1]}"
 
@@ -222,11 +217,16 @@ def _position(place: Any) -> str:
 
 
 def _both(got: Array, expected: Array, place: Any) -> str:
-    g, e = got[place].item(), expected[place].item()
+    g, e = _item(got, place), _item(expected, place)
     if is_number(g) and is_number(e):
         shown = numbers_apart(e, g)
         return f"expected {shown[0]}, yours {shown[1]}"
     return f"expected {show(e)}, yours {show(g)}"
+
+
+def _item(values: Array, place: Any) -> Any:
+    item = values[place]
+    return item.item() if isinstance(item, np.generic) else item
 
 
 def _not_numbers(got: Array, expected: Array, bad: NDArray[np.bool_]) -> Iterator[str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from grader.sandbox import launch
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.launch import MEMORY, Standby, Zygote
-from grader.sandbox.link import CannotCross, Link, WorkerLost
+from grader.sandbox.ending import CannotCross, WorkerLost
+from grader.sandbox.link import Link
 
 LOAD_SECONDS = 10.0
 

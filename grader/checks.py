@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from grader.arrays import Rule, Says, dtype_name
+from grader.arrays import Rule, dtype_name
 from grader.compare import explain, first_change
 from grader.mistakes import Mistake, mistake, mistakes_in
-from grader.text import clean, describe, plural
+from grader.text import Says, clean, describe, plural
 from grader.travel import Travelling, probe, prop
 
 __all__ = [

@@ -13,9 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from grader.arrays import Rule, Says, changed_entry, explain_array, explain_values, is_array
+from grader.arrays import Rule, changed_entry, explain_array, explain_values, is_array
 from grader.leaves import compare_identity, compare_number, compare_same_value, compare_text, must_be
-from grader.text import clean, describe, is_handle, is_number, is_record, is_tensor, is_torch_fact, names, plural, show
+from grader.text import (
+    Says,
+    clean,
+    describe,
+    is_handle,
+    is_number,
+    is_record,
+    is_tensor,
+    is_torch_fact,
+    names,
+    odd_tensor,
+    plural,
+    show,
+)  # fmt: skip
 
 
 def explain(got: Any, expected: Any, rule: Rule, of: str, path: str = "") -> str | None:
@@ -177,9 +190,17 @@ def first_change(after: Any, before: Any, path: str = "") -> str | None:
     for step, pair in _inside(after, before).items():
         if says := first_change(*pair, path + step):
             return says
-    if is_array(after) and is_array(before) and (after.shape, after.dtype) == (before.shape, before.dtype):
+    if _alike(after, before):
         return path + changed_entry(after, before)
     return f"{path}: {show(before)} became {show(after)}"
+
+
+def _alike(after: Any, before: Any) -> bool:
+    """Whether these are arrays or tensors of one kind, whose entries can be looked at side by side."""
+    if not (is_array(after) and is_array(before)) or is_tensor(after) != is_tensor(before):
+        return False
+    readable = not (odd_tensor(after) or odd_tensor(before))
+    return readable and (after.shape, after.dtype) == (before.shape, before.dtype)
 
 
 def _inside(after: Any, before: Any) -> dict[str, tuple[Any, Any]]:

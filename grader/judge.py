@@ -8,8 +8,7 @@ warm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from grader import shortcuts, suite
 from grader.bench import Bench, Zygotes
@@ -25,6 +24,7 @@ from grader.trial import Job, Outcome, Trial, Trying, deadline
 Emit = Callable[[Job, ExerciseResult], None]
 DIAGNOSIS = 5.0  # seconds after which a diagnosis is given up
 AFTER_TIMEOUT = 0.2  # the share of its time that a check gets once another of its exercise ran out
+NOT_RIGHT = (Status.FAILED, Status.BROKEN, Status.TODO)
 
 __all__ = ["Emit", "Job", "Trying", "run"]
 
@@ -84,6 +84,7 @@ class Grading:
         if said is not None:
             return {check.id: (said, "") for check in exercise.checks}
         outcomes = self._run_checks(exercise)
+        self._hint(exercise, outcomes)
         says = self._diagnosis(exercise, outcomes) if self.job.diagnose else {}
         return {id: (outcome, says.get(id, "")) for id, outcome in outcomes.items()}
 
@@ -124,13 +125,24 @@ class Grading:
                 break
         return outcomes
 
+    def _hint(self, exercise: Exercise, outcomes: dict[str, Outcome]) -> None:
+        """Say with the first failure which other exercise the code calls that does not pass in this run either."""
+        failed = next((outcome for outcome in outcomes.values() if outcome.status is Status.FAILED), None)
+        wrong = {name for name, result in self.done.items() if result.status in NOT_RIGHT}
+        if failed is None or not wrong:
+            return
+        wrong &= shortcuts.uses(self.text, exercise.name)
+        name = next((each.name for each in self.job.section.exercises if each.name in wrong), "")
+        failed.hint = f"Your `{name}`, which this calls, does not pass yet: mend it first." if name else ""
+
     def _diagnosis(self, exercise: Exercise, outcomes: dict[str, Outcome]) -> dict[str, str]:
         """Which known mistake explains the failing checks: check id → sentence."""
         failing = {id: outcome for id, outcome in outcomes.items() if outcome.status is Status.FAILED}
         if not failing:
             return {}
         evidence = {id: Evidence(outcome.trace, outcome.close) for id, outcome in failing.items()}
-        with ExitStack() as stack:
+        says = ""
+        with suppress(Exception, JudgeOutOfTime), deadline(DIAGNOSIS), ExitStack() as stack:  # answers may be hostile
             benches: dict[str, Bench] = {}
 
             def replay(source: str, check: str) -> Evidence | None:
@@ -140,7 +152,14 @@ class Grading:
                 outcome = self._replay(exercise, benches[source], check)
                 return Evidence(outcome.trace, outcome.close) if outcome.status is not Status.PASSED else None
 
-            says = Diagnosis(self.job.section, exercise).name_mistake(evidence, replay)
+            def remembered(source: str, check: str) -> Evidence | None:
+                key, known = (source, check, self.job.seed_for(exercise)), self.job.trying.replayed
+                if key not in known:
+                    known[key] = replay(source, check)
+                evidence: Evidence | None = known[key]
+                return evidence
+
+            says = Diagnosis(self.job.section, exercise).name_mistake(evidence, remembered)
         return dict.fromkeys(failing, says) if says else {}
 
     def _bench_of(self, source: str) -> Bench:
@@ -155,4 +174,4 @@ class Grading:
     def _result(self, check: Check, outcome: Outcome, diagnosis: str) -> CheckResult:
         points = check.points if outcome.status is Status.PASSED else 0.0
         facts = (check.id, check.rule, outcome.status, points, check.points)
-        return CheckResult(*facts, outcome.message, diagnosis, round(outcome.seconds, 4))
+        return CheckResult(*facts, outcome.told(diagnosis), diagnosis, round(outcome.seconds, 4))

@@ -52,9 +52,9 @@ def _huge(got: Any, expected: Any, rule: Rule, where: str) -> str | None:
     got = got.item() if isinstance(got, np.ndarray | np.generic) and got.shape == () else got
     if not is_number(got) or isinstance(got, complex):
         return f"{where} must be a number; yours is {describe(got)}"
-    if got == expected:
-        return None
     try:
+        if got == expected:
+            return None
         if not rule.exact and abs(float(got) - float(expected)) <= rule.atol + rule.rtol * abs(float(expected)):
             return None
     except (OverflowError, TypeError):

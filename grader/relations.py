@@ -10,10 +10,11 @@ import dataclasses
 
 import numpy as np
 
-from grader.scaling import ELEMENTWISE, ENOUGH, Array, Pair, Relation, sums_to_one
+from grader.scaling import ELEMENTWISE, ENOUGH, WELL, Array, Pair, Relation, sums_to_one
 
 LARGEST = 2**18  # entries; beyond, looking for relations would cost more than it tells
 LOOSEST = 1e-3  # relative; the loosest fit that still counts as an explanation
+COARSEST = 1e-2  # relative; what rounding is allowed, however coarse the type
 SHIFTED = 6  # entries; fewer are a shift of one another too easily
 ROWS = 3  # and entries in each, for what is said of every row
 
@@ -39,7 +40,7 @@ def relation(got: Array, expected: Array, *, rtol: float, atol: float, coarsenes
 
 def _pair(got: Array, expected: Array, rtol: float, atol: float, coarseness: float) -> Pair:
     scale = float(np.max(np.abs(expected)))
-    rounding = 8 * coarseness
+    rounding = min(8 * coarseness, COARSEST)
     tight = max(min(rtol, LOOSEST), rounding), max(min(atol, LOOSEST * scale), rounding * scale)
     return Pair(got, expected, *tight, expected.shape)
 
@@ -106,17 +107,19 @@ def _row_by_row(p: Pair) -> str | None:
         line = ("column", "row")[axis] if dims == 2 else f"vector along axis {axis}"
         square = np.sum(np.abs(p.expected) ** 2, axis, keepdims=True)
         factor = np.sum(p.got * np.conj(p.expected), axis, keepdims=True) / np.where(square == 0, 1, square)
-        off = np.minimum(np.abs(factor), np.abs(factor - 1)) > 10 * p.rtol
-        if p.near(p.got, factor * p.expected, factor) and _enough_rows(p, axis, off):
+        off = np.minimum(np.abs(factor), np.abs(factor - 1)) > WELL * p.rtol
+        own = np.ptp(np.abs(factor)) > WELL * p.rtol
+        if own and p.near(p.got, factor * p.expected, factor) and _enough_rows(p, axis, off):
             return f"Each {line} is off by its own factor{_normalised(p, axis, line)}."
         offset = np.mean(p.got - p.expected, axis, keepdims=True)
-        if p.near(p.got, p.expected + offset) and _enough_rows(p, axis, p.shows(offset)):
+        own = p.shows(np.ptp(np.abs(offset)))
+        if own and p.near(p.got, p.expected + offset) and _enough_rows(p, axis, p.shows(offset)):
             return f"Each {line} is off by its own offset."
     return None
 
 
 def _many_rows(p: Pair, axis: int) -> bool:
-    n = p.expected.shape[axis]
+    n: int = p.expected.shape[axis]
     return n >= ROWS and p.expected.size // n >= ROWS
 
 
@@ -124,7 +127,7 @@ def _enough_rows(p: Pair, axis: int, off: Array) -> bool:
     """Whether in enough of the rows that are off there are enough numbers that are not zero nor all the same."""
     filled = np.count_nonzero(np.abs(p.expected) > 4 * p.atol, axis, keepdims=True) >= ROWS
     spread = np.abs(p.expected - np.mean(p.expected, axis, keepdims=True)) > 4 * (p.atol + p.rtol * np.abs(p.expected))
-    return bool(np.count_nonzero(off & filled & spread.any(axis, keepdims=True)) >= ROWS)
+    return int(np.count_nonzero(off & filled & spread.any(axis, keepdims=True))) >= ROWS
 
 
 def _normalised(p: Pair, axis: int, line: str) -> str:

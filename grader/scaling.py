@@ -16,6 +16,8 @@ from grader.text import number, plural
 Array = NDArray[Any]
 ENOUGH = 4  # different numbers that a relation must explain; fewer fit too many relations by chance
 FEW = 1e-9, 1e-5  # relative; how closely fewer numbers must fit: the tolerance, but not beyond these two
+NEAR = 1e-4  # relative; four digits agree
+WELL = 3  # times the tolerance; what is beyond is no noise
 NAMED, GUESSED = 1e-3, 1e-5  # relative; how closely a factor must fit one that is named, and one of very many
 
 
@@ -53,7 +55,7 @@ class Pair:
 
     def shows(self, difference: Array) -> Any:
         """Whether a difference is well beyond the tolerance."""
-        return np.abs(difference) > 10 * (self.atol + self.rtol * np.max(np.abs(self.expected)))
+        return np.abs(difference) > WELL * (self.atol + self.rtol * np.max(np.abs(self.expected)))
 
     @property
     def short(self) -> bool:
@@ -66,8 +68,7 @@ Relation = Callable[[Pair], str | None]
 
 
 def sums_to_one(p: Pair, axis: int | None) -> bool:
-    sums = np.sum(p.expected, axis)
-    return p.near(sums, np.ones_like(sums))
+    return bool(np.all(np.abs(np.sum(p.expected, axis) - 1) <= 1e-5))
 
 
 def _constant(p: Pair) -> str | None:
@@ -87,7 +88,7 @@ def _factor(p: Pair) -> str | None:
     if not p.telling:
         return _factor_of_few(p)
     factor = np.vdot(p.expected, p.got) / np.vdot(p.expected, p.expected)
-    if min(abs(factor), abs(factor - 1)) <= 10 * p.rtol or not p.near(p.got, factor * p.expected, factor):
+    if min(abs(factor), abs(factor - 1)) <= max(WELL * p.rtol, NEAR) or not p.near(p.got, factor * p.expected, factor):
         return None
     for closely, named in ((NAMED, _named_factors(p)), (GUESSED, _roots())):
         for value, words in named:
@@ -205,7 +206,7 @@ def _nearly(p: Pair) -> str | None:
     if zero.all() or np.any(error[zero] > p.atol) or np.array_equal(p.got, np.rint(p.got.real)):
         return None
     worst = float(np.max(error[~zero] / np.abs(p.expected[~zero])))
-    if not 0 < worst <= 1e-4:
+    if not 0 < worst <= NEAR:
         return None
     digits = math.floor(0.05 - math.log10(worst))
     return f"Nearly: they agree to about {digits} digits. Something small was added or rounded."

@@ -16,10 +16,11 @@ from grader import suite
 from grader.bench import Bench, Zygotes, seed_of
 from grader.course import Section
 from grader.errors import GraderError
-from grader.explain import JudgeOutOfTime, explain, import_failed
+from grader.explain import JudgeOutOfTime, explain, explain_apart, import_failed
 from grader.results import Status
 from grader.sandbox.learner import Learner
-from grader.sandbox.link import Link, WorkerLost
+from grader.sandbox.ending import WorkerLost
+from grader.sandbox.link import Link
 from grader.sandbox.proof import prove
 from grader.trial import Outcome, Trial, deadline
 
@@ -205,8 +206,10 @@ class Session:
             return Outcome(Status.PASSED)
         if isinstance(failure, GraderError):
             raise failure
-        status, message = explain(failure, link, trial.source)
-        return Outcome(status, message, list(link.trace), getattr(failure, "close", None))
+        status, message, printed = explain_apart(failure, link, trial.source)
+        outcome = Outcome(status, message, list(link.trace), getattr(failure, "close", None))
+        outcome.relation, outcome.printed = getattr(failure, "relation", ""), printed
+        return outcome
 
 
 def _unusable(longrepr: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 LONGEST = 20  # parts of a dotted name
@@ -22,6 +22,15 @@ def find(source: str, exercise: str, forbids: Sequence[str]) -> list[tuple[int, 
         return []
     found = [hit for node in _reachable(tree, exercise) for hit in _hits(node, aliases, frozenset(forbids))]
     return sorted(set(found))
+
+
+def uses(source: str, exercise: str) -> set[str]:
+    """The module's functions and classes that an exercise uses, directly or through others; not names of its own."""
+    try:
+        tree, _ = _read(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {getattr(node, "name", "") for node in _reachable(tree, exercise, _free)} - {exercise, ""}
 
 
 @lru_cache(maxsize=4)
@@ -45,7 +54,21 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
     return names
 
 
-def _reachable(tree: ast.Module, exercise: str) -> Iterator[ast.AST]:
+def _mentioned(node: ast.AST) -> Iterable[str]:
+    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+
+
+def _free(node: ast.AST) -> Iterable[str]:
+    """Names that are read in a definition and bound nowhere in it."""
+    names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    bound = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
+    bound |= {name.id for name in names if not isinstance(name.ctx, ast.Load)}
+    return [name.id for name in names if name.id not in bound]
+
+
+def _reachable(
+    tree: ast.Module, exercise: str, names: Callable[[ast.AST], Iterable[str]] = _mentioned
+) -> Iterator[ast.AST]:
     """The exercise's definition and the learner's own helpers that it mentions, directly or through others."""
     defined = {
         node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
@@ -65,7 +88,7 @@ def _reachable(tree: ast.Module, exercise: str) -> Iterator[ast.AST]:
             continue
         seen.add(name)
         yield node
-        waiting += [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+        waiting += names(node)
 
 
 def _hits(node: ast.AST, aliases: dict[str, str], forbids: frozenset[str]) -> Iterator[tuple[int, str]]:

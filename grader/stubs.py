@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ def _with_comments(lines: list[str], end: int) -> int:
 def same_code(a: str, b: str) -> bool:
     """Whether two texts are the same program apart from comments, docstrings and formatting."""
     try:
-        return _dump(parsed(a)) == _dump(parsed(b))
+        return ast.dump(_without_docstrings(parsed(a))) == ast.dump(_without_docstrings(parsed(b)))
     except (SyntaxError, RecursionError):
         return False
 
@@ -143,21 +144,27 @@ def is_stub(learner_text: str, stub_text: str, name: str) -> bool:
     Raises:
         GraderError: the *stub* does not define the name. About the learner's text nothing is asked.
     """
-    stub = _bindings(parsed(stub_text)).get(name)
+    stub = _bound(stub_text).get(name)
     if not isinstance(stub, _Definition):
         raise GraderError(f"The stubs have no top-level def or class `{name}`.")
     try:
-        found = _bindings(parsed(learner_text)).get(name)
-        return found is not None and _dump(found) == _dump(stub)
+        found = _bound(learner_text).get(name)
+        return found is not None and ast.dump(found) == ast.dump(stub)
     except (SyntaxError, RecursionError):
         return False
 
 
-def _dump(tree: ast.AST) -> str:
+@lru_cache(maxsize=8)
+def _bound(text: str) -> dict[str, ast.AST]:
+    """What binds each name, docstrings left out. The exercises of one file ask one after another."""
+    return _bindings(_without_docstrings(parsed(text)))
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | _Definition) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
-    return ast.dump(tree)
+    return tree
 
 
 class _Bindings(ast.NodeVisitor):

@@ -12,6 +12,18 @@ import numpy as np
 
 ELLIPSIS = "…"
 
+
+class Says(str):
+    """Why something is not what is required; apart from that, in which way all of it differs, where that is seen."""
+
+    relation: str
+
+    def __new__(cls, text: str, relation: str = "") -> Says:
+        self = super().__new__(cls, text)
+        self.relation = relation
+        return self
+
+
 # Categories: control, format (bidirectional marks, zero width), surrogate, private, unassigned, line and paragraph
 # separators. The four letters are blank although they count as letters, the mark joins without being seen.
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -124,7 +136,9 @@ def _is_proxy(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Say whether this is a single Python or NumPy number; a truth value is none."""
-    return type(value) in (int, float, complex) or isinstance(value, np.number)
+    return type(value) in (int, float, complex) or (
+        isinstance(value, np.number) and not isinstance(value, np.timedelta64)
+    )
 
 
 _WORDS: dict[type, str] = {
@@ -171,7 +185,8 @@ def describe(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)) or value is None or is_torch_fact(value):
         return str(value)
     if is_number(value):
-        return f"the number {number(value)}"
+        shown = number(value)
+        return shown if shown.startswith("a whole") else f"the number {shown}"
     if isinstance(value, (str, bytes)):
         return f"the text {quote(value)}" if isinstance(value, str) else f"the bytes {quote(value)}"
     if is_tensor(value) and value.is_nested:

@@ -24,6 +24,8 @@ class Trying:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by check id, where less than the check's own limit
     first_failure: bool = False  # what comes after it is left out as well
     attend: Callable[[str, Link], None] | None = None  # told each case and its worker before it begins
+    # What mistakes were seen to answer (text, check, seed → evidence); shared, a second diagnosis needs no worker.
+    replayed: dict[tuple[str, str, int], Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,21 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What one check came to."""
+    """What one check came to, and what the learner is told, piece by piece."""
 
     status: Status
     message: str = ""
     trace: list[Any] = field(default_factory=list)
     close: tuple[float, float] | None = None
     seconds: float = 0.0
+    relation: str = ""  # in which way all that came differs
+    hint: str = ""  # where to begin instead
+    printed: str = ""
+
+    def told(self, diagnosis: str) -> str:
+        """The whole message. How the answer relates to the right one says less than a mistake that explains it."""
+        pieces = (self.message, "" if diagnosis else self.relation, self.hint, self.printed)
+        return "\n".join(piece for piece in pieces if piece)
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,14 @@ LAYERS = """
     sandbox.channel sandbox.values
     sandbox.encoder sandbox.decoder
     sandbox.codec
-    sandbox.gradients sandbox.learnerside sandbox.asgi
+    sandbox.gradients sandbox.learnerside sandbox.asgi sandbox.files
     sandbox.worker
     sandbox.confine
     sandbox.zygote
     sandbox.isolation
     sandbox.launch
     sandbox.handles
+    sandbox.ending sandbox.callbacks
     sandbox.link
     sandbox.learner sandbox.proof
     sandbox.transport
@@ -60,8 +61,14 @@ LAYERS = """
     console handson options
     doctor
     author
-    author.mutants author.ledger
+    author.change author.findings author.beside author.replay
+    author.calls
+    author.mutations
+    author.mutants author.imitations author.variations author.wording
+    author.hearing
+    author.trials author.survivors
     author.gate
+    author.ledger author.committed author.render
     author.main
     cli_author
     cli
@@ -69,7 +76,7 @@ LAYERS = """
 """
 ORDER = {name: row for row, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
 # The untrusted half runs where nothing else of the grader exists.
-UNTRUSTED = "wire values encoder decoder codec channel learnerside gradients asgi worker confine zygote".split()
+UNTRUSTED = "wire values encoder decoder codec channel learnerside gradients asgi files worker confine zygote".split()
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base", "core"}
 
 

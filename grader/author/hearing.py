@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from grader.author.findings import Finding
 from grader.bench import Bench, Zygotes
@@ -33,6 +33,7 @@ class Hearing:
         self.solution = read_text(section.solution)
         self.stub = pristine(section)
         self.seconds: dict[str, float] = {}  # by check id: the solution's own time
+        self._replayed: dict[tuple[str, str, int], Any] = {}
         self._results: dict[str, ExerciseResult] = {}
         self._lines = {mark.function: mark.line for mark in marks(section.suite)} if section.suite else {}
         self._fixed = without_randomness(read_text(section.suite)) if section.suite else frozenset()
@@ -43,16 +44,17 @@ class Hearing:
     def grade(
         self, text: str, exercises: Sequence[Exercise], seed: int = 0, trying: Trying = EVERYTHING
     ) -> Trial[list[ExerciseResult]]:
-        """The results of a text for some exercises, in their order."""
-        self._results = {}
-        yield Job(self.section, text.encode(), self.stub, tuple(exercises), seed=seed, diagnose=False, trying=trying)
+        """The results of a text for some exercises, in their order, each whatever becomes of its needs."""
+        alone = tuple(replace(each, needs=()) for each in exercises)
+        yield Job(self.section, text.encode(), self.stub, alone, seed=seed, diagnose=False, trying=trying)
         return [self._results[each.id] for each in exercises]
 
     def try_one(
         self, text: str, exercise: Exercise, seed: int = 0, trying: Trying = EVERYTHING, diagnose: bool = False
     ) -> Trial[ExerciseResult]:
-        """The result of a text for one exercise, whatever becomes of its needs."""
+        """The result of a text for one exercise."""
         alone = replace(exercise, needs=())
+        trying = replace(trying, replayed=self._replayed) if diagnose else trying
         yield Job(self.section, text.encode(), self.stub, (alone,), seed=seed, diagnose=diagnose, trying=trying)
         return self._results[exercise.id]
 

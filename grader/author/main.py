@@ -61,25 +61,30 @@ def check(
     """
     ledger = Ledger.of(course.root)
     content = {section: content_of(section) for section in selection if section.solution and section.suite}
-    verdicts: dict[str, Verdict] = {}
-    waiting: dict[Section, tuple[Exercise, ...]] = {}
-    for section in content:
-        for exercise in selection[section]:
-            known = None if everything or random.random() < sample else ledger.verdict(exercise.id, content[section])
-            if known is None:
-                waiting[section] = (*waiting.get(section, ()), exercise)
-            else:
-                verdicts[exercise.id] = known
-                on_result(known)
-    by_id = {exercise.id: section for section, exercises in waiting.items() for exercise in exercises}
+    verdicts = {} if everything else _unchanged(ledger, selection, content, sample)
+    waiting = {section: tuple(each for each in selection[section] if each.id not in verdicts) for section in content}
+    for verdict in [*verdicts.values()]:
+        on_result(verdict)
     for verdict in _examined(_pieces(course.root, waiting, jobs), jobs):
         verdicts[verdict.id] = verdict
-        ledger.enter(verdict, content[by_id[verdict.id]])
+        ledger.enter(verdict, next(content[section] for section in content if section.id == _section_of(verdict)))
         on_result(verdict)
     ledger.keep_only(frozenset(each.id for each in course.exercises))
     ledger.write()
     ordered = tuple(verdicts[each.id] for exercises in selection.values() for each in exercises if each.id in verdicts)
     return GateReport(ordered, tuple(_of_files(course, selection)))
+
+
+def _unchanged(
+    ledger: Ledger, selection: Mapping[Section, tuple[Exercise, ...]], content: Mapping[Section, str], sample: float
+) -> dict[str, Verdict]:
+    """What passed with the same content, but for a random share that is tried all the same."""
+    known = {each.id: ledger.verdict(each.id, text) for section, text in content.items() for each in selection[section]}
+    return {id: verdict for id, verdict in known.items() if verdict is not None and random.random() >= sample}
+
+
+def _section_of(verdict: Verdict) -> str:
+    return verdict.id.rpartition("/")[0]
 
 
 def _of_files(course: Course, selection: Mapping[Section, tuple[Exercise, ...]]) -> Iterator[Finding]:
@@ -94,8 +99,9 @@ def _of_files(course: Course, selection: Mapping[Section, tuple[Exercise, ...]])
 
 def _pieces(root: Path, waiting: Mapping[Section, Sequence[Exercise]], jobs: int) -> list[Piece]:
     """The work in pieces of about the same size: few sections are divided, many are not. The largest come first."""
-    parts = max(1, -(-PIECES * jobs // max(1, len(waiting))))
-    sized = [each for section, exercises in waiting.items() for each in _divided(root, section, exercises, parts)]
+    busy = {section: exercises for section, exercises in waiting.items() if exercises}
+    parts = -(-PIECES * jobs // max(1, len(busy)))
+    sized = [each for section, exercises in busy.items() for each in _divided(root, section, exercises, parts)]
     return [piece for _, piece in sorted(sized, key=lambda each: -each[0])]
 
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from grader.author.mutations import Change, changes
+from grader.author.change import Change
+from grader.author.mutations import changes
 from grader.errors import GraderError
 from grader.files import lines_of
 from grader.sources import parsed

@@ -14,7 +14,7 @@ from grader.course import Exercise
 from grader.judge import Trying
 from grader.results import Status
 from grader.sandbox.handles import LearnerError
-from grader.sandbox.link import WorkerLost
+from grader.sandbox.ending import WorkerLost
 
 SHARE = 0.95
 QUESTIONS = 1000  # answers compared before a mutant counts as equivalent

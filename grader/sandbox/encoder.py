@@ -97,7 +97,9 @@ class Encoder:
 
     def _bytes_of_int(self, value: int, path: str) -> Any:
         if value.bit_length() >= 8 * INT_LIMIT:
-            raise WireError(f"{path}: a whole number of {value.bit_length():,} bits; at most {8 * INT_LIMIT:,} can cross")
+            raise WireError(
+                f"{path}: a whole number of {value.bit_length():,} bits; at most {8 * INT_LIMIT:,} can cross"
+            )
         return self._buffer(value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True), path)
 
     def _buffer(self, data: Any, path: str) -> Any:

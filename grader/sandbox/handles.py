@@ -48,16 +48,19 @@ def learner_error(mro: Any, text: Any, frames: Any) -> LearnerError:
     kind = next((k for k in ordinary if k is not Exception and not issubclass(k, ExceptionGroup)), None)
     error = _error_type(kind.__name__)() if kind is not None else LearnerError()
     error.mro, error.text = names, str(text)[:TEXT_LIMIT]
-    error.frames = tuple((line if type(line) is int and line in LINES else 0, str(function)[:100]) for line, function in frames[:50])
+    error.frames = tuple(
+        (line if type(line) is int and line in LINES else 0, str(function)[:100]) for line, function in frames[:50]
+    )
     return error
 
 
-# What a suite does with an array to judge it. Where an object comes instead, its own answer must not be the verdict: an
-# object may come back (a Value has `abs`), plain data may not. `learner.attribute` asks an object that has such a method.
+# What a suite does with an array to judge it. Where an object comes instead, its own answer must not be the verdict:
+# an object may come back (a Value has `abs`), plain data may not. `learner.attribute` asks for one all the same.
 MEASURES = frozenset(
-    ["sum", "mean", "std", "var", "min", "max", "amin", "amax", "argmin", "argmax", "all", "any", "prod", "norm", "abs"]
-    + ["shape", "dtype", "ndim", "numel", "isfinite", "isnan", "isinf", "equal", "allclose", "square", "diff", "trace"]
-    + ["cumsum", "nonzero", "count_nonzero", "unique", "eq", "ne", "lt", "le", "gt", "ge", "isclose", "round"]
+    """
+    sum mean std var min max amin amax argmin argmax all any prod norm abs square diff trace cumsum round unique
+    shape dtype ndim numel isfinite isnan isinf equal allclose isclose nonzero count_nonzero eq ne lt le gt ge
+""".split()
 )
 
 

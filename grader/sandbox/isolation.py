@@ -25,7 +25,7 @@ LEVELS = ("process", "strict")
 OWN_PACKAGES = ("msgpack",)  # what the worker's own half imports
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 OWN_MODULES = """
-    wire values encoder decoder codec channel learnerside gradients asgi worker confine zygote
+    wire values encoder decoder codec channel learnerside gradients asgi files worker confine zygote
 """.split()
 OWN_FILES = ("__init__", "sandbox/__init__", *(f"sandbox/{name}" for name in OWN_MODULES))
 BOOT = "import sys; sys.path[:0] = sys.argv[2:]; from grader.sandbox.zygote import main; main(sys.argv[1])"
@@ -42,9 +42,16 @@ DENIED_CALLS = """
 
 
 def environment() -> dict[str, str]:
+    """What a zygote starts with. Each thread's own arena would take 64 MB of the memory that a worker may have."""
     threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
     kept = {name: os.environ[name] for name in ("PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ}
-    return {**kept, **{f"{name}_NUM_THREADS": "1" for name in threads}, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+    return {
+        **kept,
+        **{f"{name}_NUM_THREADS": "1" for name in threads},
+        "LANG": "C.UTF-8",
+        "HOME": "/nonexistent",
+        "MALLOC_ARENA_MAX": "2",
+    }
 
 
 def python(sockets: list[str], strict: bool) -> list[str]:
@@ -91,8 +98,12 @@ def closure(packages: tuple[str, ...]) -> tuple[str, ...]:
 @cache
 def top_level(distribution: str) -> tuple[str, ...]:
     """The files and folders that a distribution put into site-packages."""
-    files = importlib.metadata.files(distribution) or []
-    return tuple(sorted({file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}))
+    # Read as text: a path object for each of torch's ten thousand files would hold up the zygote's start.
+    record = importlib.metadata.distribution(distribution).read_text("RECORD")
+    if record is None:  # another installer than pip
+        record = "\n".join(map(str, importlib.metadata.files(distribution) or []))
+    entries = {line.split(",")[0].split("/")[0].strip('"') for line in record.splitlines()}
+    return tuple(sorted(entries - {"", "..", "__pycache__"}))
 
 
 def import_names(distribution: str) -> set[str]:
@@ -102,8 +113,10 @@ def import_names(distribution: str) -> set[str]:
 
 def _system_paths() -> list[str]:
     """The interpreter, the standard library and the system's shared libraries: all that is bound besides packages."""
-    libraries = [f"{root}/{sysconfig.get_config_var('MULTIARCH') or ''}" for root in ("/lib", "/usr/lib")]
-    own = [os.path.realpath(sys.executable), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    architecture = sysconfig.get_config_var("MULTIARCH")
+    libraries = [f"{root}/{architecture}" for root in ("/lib", "/usr/lib")] if architecture else []
+    base = {"platbase": sys.base_exec_prefix}  # else it is the virtual environment's, with all that is installed there
+    own = [os.path.realpath(sys.executable), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib", vars=base)]
     shared = [f"{sysconfig.get_config_var('LIBDIR')}/{sysconfig.get_config_var('INSTSONAME')}"]
     paths = [*own, *shared, *libraries, "/lib64", "/usr/lib64", "/etc/ld.so.cache"]
     return list(dict.fromkeys(path for path in paths if os.path.exists(path)))

@@ -51,6 +51,13 @@ class BoundedOutput(io.RawIOBase):
 
 def facts_of(error: BaseException, filename: str) -> tuple[list[str], str, list[list[Any]]]:
     """An exception as facts: type names along the MRO, its text, the learner's own frames (line, function)."""
+    try:
+        return _facts_of(error, filename)
+    except BaseException:  # whatever it is made of is the learner's, too
+        return ["Exception"], "(an exception that cannot be read)", []
+
+
+def _facts_of(error: BaseException, filename: str) -> tuple[list[str], str, list[list[Any]]]:
     mro = [str(kind.__name__)[:100] for kind in type(error).__mro__[:FRAMES_LIMIT]]
     try:
         text = str(error)[:TEXT_LIMIT]

@@ -1,4 +1,4 @@
-"""The judge's end of the wall: a link to one worker, and the callbacks that it may call.
+"""The judge's end of the wall: a link to one worker, from fork to end.
 
 Everything that arrives was written by somebody who may be hostile: it is plain data of exact types within bounds, or a
 handle. Whatever is malformed ends the worker.
@@ -6,20 +6,17 @@ handle. Whatever is malformed ends the worker.
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import inspect
-import os
-import re
-import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from grader.sandbox.callbacks import invoke, kind_of
 from grader.sandbox.codec import Decoder, Encoder
-from grader.sandbox.handles import Handle, Record, learner_error
+from grader.sandbox.ending import CannotCross, WorkerLost, crash, flatten, read_stack
+from grader.sandbox.handles import Handle, LearnerError, Record, learner_error
 from grader.sandbox.launch import MEMORY, Standby, Zygote
 from grader.sandbox.wire import Closed, OutOfTime, Stream, WireError
 
@@ -27,27 +24,7 @@ SCRATCH = 64 << 20
 OUTPUT_LIMIT = 8192
 ALLOWANCE = 1 << 30  # bytes that one check may bring; a trace is kept of the first part only
 TRACED = 1 << 27
-
-
 TRACE_LIMIT = 200
-STACK_LIMIT = 1 << 14
-STACK_LINE = re.compile(r'File "([^"\n]{1,200})", line (\d{1,7}) in ([\w<>]{1,100})')
-
-
-class WorkerLost(Exception):
-    """The worker cannot answer any more.
-
-    `why` is "time", "crash", "memory" or "protocol"; `stack` is where it was, innermost first: file, line, function.
-    """
-
-    def __init__(self, why: str, text: str, stack: Sequence[tuple[str, int, str]] = ()) -> None:
-        super().__init__(text)
-        self.why = why
-        self.stack = tuple(stack)
-
-
-class CannotCross(Exception):
-    """A value of the learner's that exceeds a bound or has no form in which it could cross; the text names its path."""
 
 
 class Link:
@@ -136,12 +113,14 @@ class Link:
         with hostile():
             decoder = Decoder(buffers, self._resolve)
             decoded = [decoder.decode(value) for value in values]
+            error: LearnerError | None = None
+            answer: Any
             if kind == "error":
                 answer = error = learner_error(*decoded)
             else:
                 answer, states, arguments = decoded
                 _advance(generators, states)
-                answer, error = (answer, *_pair(arguments)) if after else answer, None
+                answer = (answer, *_pair(arguments)) if after else answer
         self._remember(answer)
         if error is not None:
             raise error
@@ -155,9 +134,9 @@ class Link:
         """The worker is ended; how it ended by itself, if it did, is asked of the zygote and not of the worker."""
         if isinstance(error, OutOfTime):
             self.zygote.ask_for_stack(self.pid)
-            lost = WorkerLost("time", "ran out of time", self._where(0.3))
+            lost = WorkerLost("time", "ran out of time", read_stack(self._stacks, 0.3))
         elif isinstance(error, Closed):
-            lost = _crash(self.end(), self._where(0.0))
+            lost = crash(self.end(), read_stack(self._stacks, 0.0))
         else:
             lost = WorkerLost("protocol", f"sent something that is not an answer: {error}")
         self.end()
@@ -170,23 +149,9 @@ class Link:
         status = self.zygote.end(self.pid) if self.pid else None
         self.pid = 0
         if self._folder is not None:
-            _flatten(self._folder.name)
+            flatten(self._folder.name)
             self._folder.cleanup()
         return status
-
-    def _where(self, wait: float) -> list[tuple[str, int, str]]:
-        """The stack that the worker's fault handler wrote, innermost first: file, line, function. Hostile text."""
-        until, text = time.monotonic() + wait, b""
-        with suppress(OSError):  # the end of the time included
-            while (
-                not self._stacks.settimeout(max(until - time.monotonic(), 0))
-                and (part := self._stacks.recv(4096))
-                and len(text) < STACK_LIMIT
-            ):
-                text += part
-        self._stacks.close()
-        found = STACK_LINE.findall(text.decode("utf-8", "replace"))
-        return [(file, int(line), name) for file, line, name in found]
 
     def left_running(self) -> bool:
         """Whether the learner's code left threads behind, as the kernel tells it."""
@@ -199,7 +164,7 @@ class Link:
             if object.__getattribute__(value, "_wall_link") is not self:
                 raise TypeError(f"{path}: a handle on another worker's object")
             return ["own", object.__getattribute__(value, "_wall_number")]
-        kind = _kind_of_callback(value)
+        kind = kind_of(value)
         if kind is None:
             what = type(value).__name__
             raise TypeError(f"{path}: a {what} of the suite cannot cross; make it a @prop or a callback")
@@ -233,7 +198,7 @@ class Link:
         self._remember((positional, named))
         self._serving.append(box)
         try:
-            value = _invoke(self._callbacks[number], action, positional, named)
+            value = invoke(self._callbacks[number], action, positional, named)
             self._stream.send(["returned", box, encoder.encode(value, "the callback's result")], encoder.buffers)
         except (WireError, WorkerLost, Closed, OutOfTime):
             raise
@@ -251,22 +216,6 @@ def _pair(arguments: Any) -> tuple[Any, Any]:
     return arguments[0], arguments[1]
 
 
-def _flatten(folder: str) -> None:
-    """Empty a folder whose tree may be deeper than a path may be long: what is inside a folder moves up first."""
-    waiting, moved = [folder], 0
-    with suppress(OSError):
-        while waiting:
-            current = waiting.pop()
-            os.chmod(current, 0o700)
-            for entry in list(os.scandir(current)):
-                if entry.is_dir(follow_symlinks=False):
-                    moved += 1
-                    waiting.append(os.path.join(folder, f".{moved}.moved"))
-                    os.rename(entry.path, waiting[-1])
-                else:
-                    os.unlink(entry.path)
-
-
 @contextmanager
 def hostile() -> Iterator[None]:
     """Whatever goes wrong while a message is taken apart is the message's fault."""
@@ -276,49 +225,6 @@ def hostile() -> Iterator[None]:
         raise
     except Exception as error:
         raise WireError(f"a malformed message ({type(error).__name__})") from None
-
-
-def _crash(status: int | None, stack: Sequence[tuple[str, int, str]]) -> WorkerLost:
-    if status is None or not os.WIFSIGNALED(status):
-        return WorkerLost("crash", "ended its own process in the middle of the check", stack)
-    number = os.WTERMSIG(status)
-    if number == signal.SIGKILL:
-        return WorkerLost("memory", "was killed by the system, most likely for want of memory", stack)
-    return WorkerLost("crash", f"crashed: {signal.strsignal(number) or number}", stack)
-
-
-def _kind_of_callback(value: Any) -> str | None:
-    if inspect.iscoroutinefunction(value):
-        return "async_callback"
-    if callable(value):
-        return "callback"
-    if hasattr(value, "__anext__"):
-        return "async_iterator"
-    return "iterator" if hasattr(value, "__next__") else None
-
-
-def _invoke(callback: Any, action: str, args: Any, kwargs: Any) -> Any:
-    if type(args) is not tuple or type(kwargs) is not dict or not all(type(name) is str for name in kwargs):
-        raise WireError("malformed arguments of a callback")
-    if action == "next":
-        return _next_item(callback)
-    if action != "call" or not callable(callback):
-        raise WireError("an unknown action on a callback")
-    value = callback(*args, **kwargs)
-    return asyncio.run(value) if inspect.iscoroutine(value) else value
-
-
-def _next_item(iterator: Any) -> list[Any]:
-    try:
-        if hasattr(iterator, "__anext__"):
-            return [asyncio.run(_awaited(iterator.__anext__()))]
-        return [next(iterator)]
-    except (StopIteration, StopAsyncIteration):
-        return []
-
-
-async def _awaited(awaitable: Any) -> Any:
-    return await awaitable
 
 
 def _advance(generators: list[Any], states: Any) -> None:

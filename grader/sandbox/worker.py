@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import random
 import sys
 import threading
@@ -19,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from grader.sandbox import gradients, learnerside
+from grader.sandbox import files, gradients, learnerside
 from grader.sandbox.asgi import exchange
 from grader.sandbox.channel import REQUESTS, Channel
 from grader.sandbox.codec import Decoder, Encoder, torch_if_loaded
 from grader.sandbox.learnerside import BoundedOutput, Forbidden, Proxies, facts_of
 from grader.sandbox.wire import Closed, Stream, WireError
-
-SCRATCH_FILE_LIMIT = 64 << 20
 
 
 class Worker:
@@ -209,7 +206,7 @@ class Worker:
         return self.output.take()
 
     def execute(self, source: str) -> list[str]:
-        """Run a program that is data to an exercise: `[error, its text, output]`, the first two empty if it ends well."""
+        """Run a program that is data to an exercise: `[error, its text, output]`, two empty if all is well."""
         self.output.take()
         error, text = "", ""
         try:
@@ -219,31 +216,9 @@ class Worker:
             error = mro[0]
         return [error, text, self.output.take()]
 
-    def read_file(self, name: str) -> bytes:
-        with open(_scratch_path(name), "rb") as file:
-            return file.read(SCRATCH_FILE_LIMIT)
-
-    def write_file(self, name: str, data: bytes) -> None:
-        path = _scratch_path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
-
-    def list_files(self) -> list[str]:
-        return sorted(
-            os.path.relpath(os.path.join(folder, name)) for folder, _, names in os.walk(".") for name in names
-        )
-
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-def _scratch_path(name: str) -> str:
-    path = os.path.abspath(name)
-    if not path.startswith(os.getcwd() + os.sep):
-        raise ValueError(f"{name!r} is outside the scratch folder")
-    return path
 
 
 def _operator(name: str) -> Callable[..., Any]:
@@ -271,9 +246,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "example": Worker.example,
     "execute": Worker.execute,
     "exchange": lambda worker, *request: exchange(*request),
-    "read_file": Worker.read_file,
-    "write_file": Worker.write_file,
-    "list_files": Worker.list_files,
+    "read_file": lambda worker, name: files.read(name),
+    "write_file": lambda worker, name, data: files.write(name, data),
+    "list_files": lambda worker: files.names(),
     "find": Worker._find,
     "getattr": lambda worker, value, name: getattr(value, name),
     "setattr": lambda worker, value, name, new: setattr(value, name, new),

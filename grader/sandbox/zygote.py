@@ -179,6 +179,7 @@ def _children() -> set[int]:
 
 def show_stacks(descriptor: int) -> None:
     """Write the Python stack to `descriptor` at a crash, and when asked by SIGUSR2, also inside C code."""
+    os.set_blocking(descriptor, False)  # a deep stack must not wait for a judge that reads it afterwards
     faulthandler.enable(descriptor, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR2, descriptor, all_threads=False)

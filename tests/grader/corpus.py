@@ -2,6 +2,7 @@
 
 import ast
 import os
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from grader import judge
 from grader.course import Course
-from grader.sandbox import isolation, launch
+from grader.sandbox import isolation
 from grader.stubs import pristine
 
 HERE = Path(__file__).parent
@@ -89,8 +90,14 @@ class Graded:
         return [check for result in self.results.values() for check in result.checks]
 
 
-def grade(shared, corpus):
+def grade(shared, corpus, text_of=lambda entry, section: entry.path.read_bytes()):
     """Grade every entry, and the solution after each; entry name → Graded."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)  # what the judge leaves there, nobody else does
+        return _grade(shared, corpus, text_of)
+
+
+def _grade(shared, corpus, text_of):
     course = Course.load(VICTIM)
     sections = {section.module: section for section in course.sections}
     graded = {entry.name: Graded() for entry in corpus}
@@ -101,7 +108,7 @@ def grade(shared, corpus):
         for entry in corpus:
             section, found = sections[entry.section], graded[entry.name]
             before, started = remains(), time.monotonic()
-            yield _job(section, entry.path.read_bytes(), found.results)
+            yield _job(section, text_of(entry, section), found.results)
             found.seconds = time.monotonic() - started
             found.left = _settled(before)
             yield _job(section, section.solution.read_bytes(), found.next_one)
@@ -125,9 +132,8 @@ def _settled(before):
 
 
 def remains():
-    """Processes below this one and the grader's temporary folders."""
-    folders = {path for path in os.listdir("/tmp") if path.startswith("grader-")}
-    return folders | descendants(os.getpid())
+    """Processes below this one, and temporary files."""
+    return {f"folder {name}" for name in os.listdir(tempfile.gettempdir())} | descendants(os.getpid())
 
 
 def descendants(root):

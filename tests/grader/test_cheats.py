@@ -32,8 +32,8 @@ def graded(zygotes):
 
 
 def _state():
-    """What a cheat must not change: files of the course and of this folder, the judge's own process."""
-    files = [path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    """What a cheat must not change: files of the course and beside the submission, the judge's own process."""
+    files = [path for folder in (VICTIM, HERE / "cheats") for path in folder.rglob("*") if path.is_file()]
     digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     process = os.getcwd(), tuple(sys.meta_path), sys.gettrace(), sys.getprofile(), abs, len, isinstance
     return digests, sorted(os.listdir(os.getcwd())), process, dict(os.environ, PYTEST_CURRENT_TEST="")
@@ -59,7 +59,9 @@ def test_no_cheat_earns_a_point(graded, level, cheat):
 @pytest.mark.parametrize(("level", "cheat"), parameters(CHEATS))
 def test_the_next_submission_earns_everything(graded, level, cheat):
     """A right submission after the cheat, on the same zygote, is not touched by it."""
-    assert {id: result.status for id, result in graded(level)[cheat.name].next_one.items() if result.status != "passed"} == {}
+    assert {
+        id: result.status for id, result in graded(level)[cheat.name].next_one.items() if result.status != "passed"
+    } == {}
 
 
 @pytest.mark.parametrize("level", ["process", "strict"])
@@ -76,9 +78,24 @@ def fooled(tmp_path_factory):
 
     def run(cheat):
         folder = tmp_path_factory.mktemp(cheat.name)
-        environment = {**os.environ, "SUBMISSION": str(cheat.path), "PYTHONPATH": str(HERE.parents[1]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        environment = {
+            **os.environ,
+            "SUBMISSION": str(cheat.path),
+            "PYTHONPATH": str(HERE.parents[1]),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         suite = VICTIM / "tests/chapters/ch01_victim/test_numpy_part.py"
-        options = ["-c", os.devnull, "--rootdir", str(folder), "-p", "tests.grader.in_process", "-p", "no:cacheprovider", "-q"]
+        options = [
+            "-c",
+            os.devnull,
+            "--rootdir",
+            str(folder),
+            "-p",
+            "tests.grader.in_process",
+            "-p",
+            "no:cacheprovider",
+            "-q",
+        ]
         ran = subprocess.run(
             [sys.executable, "-B", "-m", "pytest", *options, "--import-mode=importlib", str(suite)],
             cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=False,

@@ -18,6 +18,7 @@ from grader.checks import (
     check_frequencies,
     check_raises,
     check_that,
+    check_unchanged,
     limits,
     mistake,
     mistakes_in,
@@ -38,7 +39,61 @@ def test_a_failure_carries_message_and_tolerance():
 
     assert failed.value.close == (1e-5, 1e-8)
     assert failed.value.message.startswith("the loss: expected 1, yours 2")
-    assert str(failed.value) == failed.value.message
+    assert (str(failed.value), failed.value.relation) == (failed.value.message, "")
+
+
+def test_a_relation_is_carried_apart():
+    """The judge leaves it out where a mistake explains more; plain pytest shows both."""
+    x = np.array([0.3, 1.7, 2.9, 4.1])
+    for got, expected in ((2 * x, x), ((2 * x).tolist(), x.tolist()), ({"a": 2 * x}, {"a": x})):
+        with pytest.raises(CheckFailed) as failed:
+            check_close(got, expected, rtol=1e-5)
+
+        assert failed.value.relation == "Every entry is twice what is required."
+        assert "twice" not in failed.value.message
+        assert str(failed.value) == f"{failed.value.message}\n{failed.value.relation}"
+
+
+def test_items_in_another_order_are_a_relation():
+    """Also where the items are no numbers."""
+    with pytest.raises(CheckFailed) as failed:
+        check_equal(["b", "a"], ["a", "b"])
+
+    assert failed.value.relation == "The items of the result are right, in another order."
+
+
+X = np.arange(6.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "place"),
+    [
+        (X + 2 * np.eye(2, 3, 1), X, "x[0, 1]: 1 became 3"),
+        (torch.tensor([1.0, 2.5]), torch.tensor([1.0, 2.0]), "x[1]: 2 became 2.5"),
+        (X * np.nan, X, "x[0, 0]: 0 became NaN"),
+        (X[0], X, "x: an array of shape (2, 3) became an array of shape (3,)"),
+        ([1, 2], [1, 2, 3], "x: a list of 3 items became a list of 2 items"),
+        ([3, 1], [1, 3], "x[0]: 1 became 3"),
+        ({"a": [1, X]}, {"a": [1, X + 1]}, "x['a'][1][0, 0]: 1 became 0"),
+        ({"b": 1}, {"a": 1}, "x: a dict of 1 item became a dict of 1 item"),
+        (None, X, "x: an array of shape (2, 3) became None"),
+    ],
+)
+def test_a_changed_argument_is_told_with_its_first_place(after, before, place):
+    """The code changed it, and where first; nothing of what is required."""
+    with pytest.raises(CheckFailed) as failed:
+        check_unchanged(after, before)
+
+    assert str(failed.value) == f"Your code changed its argument `x`; work on a copy.\nFirst change: {place}"
+    assert (failed.value.relation, failed.value.close) == ("", None)
+
+
+def test_an_unchanged_argument_passes():
+    """Whatever it holds, NaN included."""
+    for value in (X, [1, {"a": X * np.nan}], torch.ones(2), "text", None):
+        check_unchanged(value, value)
+    with pytest.raises(CheckFailed, match="its argument `the mask`"):
+        check_unchanged(X, -X, of="the mask")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "torch.float32", np.float32, np.dtype("float32"), torch.float32])

@@ -6,6 +6,8 @@ import unicodedata
 import warnings
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,7 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from grader.arrays import Rule
+from grader.checks import CheckFailed, check_close, check_equal, check_unchanged
 from grader.compare import explain
+from grader.sandbox.handles import Handle as RealHandle
+from grader.sandbox.handles import Record
 from grader.text import clean, describe, number, numbers_apart
 
 E = np.random.default_rng(0).normal(size=(3, 4))
@@ -52,11 +57,16 @@ Point = namedtuple("Point", "x y")
 
 
 def close(got: object, expected: object, rule: Rule = TIGHT) -> str:
-    return explain(got, expected, rule, "the result") or ""
+    return _whole(explain(got, expected, rule, "the result"))
 
 
 def equal(got: object, expected: object) -> str:
-    return explain(got, expected, Rule(exact=True), "the result") or ""
+    return close(got, expected, Rule(exact=True))
+
+
+def _whole(says: str | None) -> str:
+    """What is said and, on a line of its own, the relation."""
+    return f"{says or ''}\n{getattr(says, 'relation', '')}".strip()
 
 
 def _with_last_row(e: np.ndarray) -> np.ndarray:
@@ -112,6 +122,114 @@ def test_no_relation_is_named_between_unrelated_arrays(seed):
     says = close(rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), Rule(rtol=0.1, atol=0.1))
 
     assert [line.split()[0] for line in says.splitlines()] in (["the", "first", "worst"], ["the", "first"])
+
+
+A = E[0]  # four numbers
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "relation"),
+    [
+        (147786048, 134515008, ""),  # their exponentials are both infinite
+        (np.array([900, 950.2, 1000.7, 1111.3]), np.array([800, 801.5, 903, 1007]), ""),
+        (18 / 19 * A, A, "Every entry is 0.947368 times what is required."),  # the divisor is not known from the shape
+        (18 / 19 * A[0], A[0], ""),
+        (1.0, 2.0, ""),
+        (4.0, 3.0, ""),
+        (A[0] * 7, A[0], ""),
+        (A[0] * 2.001, A[0], ""),
+        (A[0] ** 2, A[0], ""),
+        (A[:3] - 1.40805, A[:3], ""),
+        (A[:3] * 2.3456, A[:3], ""),
+        (np.ones((2, 3)) * 3.7, np.ones((2, 3)), ""),
+        (np.roll(A, 1), A, "The right values, in another order."),
+        (np.append(A[1:], 0), A, ""),
+        (np.array([0.0, 0, 0, 5, 0, 0, 0, 0]), np.array([0.0, 0, 0, 0, 5, 0, 0, 0]), ""),
+        (np.array([[1.0, 2.0, 4.0]]) * 3.1, np.array([[1.0, 2.0, 3.0]]), ""),
+        (E[:2] * [[2.0], [3.0]], E[:2], ""),
+        (E[:, :2] * [[2.0], [3.0], [4.0]], E[:, :2], ""),
+        (np.array([1.5, 2.5, 3.5, 4.0]), np.array([1.5, 2.5, 3.5, 4.2]), ""),
+    ],
+)
+def test_a_coincidence_is_no_relation(got, expected, relation):
+    """Few numbers, or the same ones, fit too many relations: nothing is said, or no more than what is seen."""
+    says = explain(got, expected, Rule(rtol=1e-6), "the result")
+
+    assert says is not None and getattr(says, "relation", "") == relation
+
+
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [
+        (-1, "The sign is flipped."),
+        (2, "Yours is twice what is required."),
+        (0.5, "Yours is half of what is required."),
+        (1 / np.log(2), "bits instead of nats"),
+        (2 * (1 + 1e-12), "Yours is twice"),
+    ],
+)
+def test_one_number_is_told_by_few_exact_factors(factor, sentence):
+    """The sign, two, a half and log 2 are said of one number, where it fits closely."""
+    assert sentence in close(A[0] * factor, A[0], Rule(rtol=1e-13))
+
+
+def test_few_numbers_are_told_by_the_size_of_their_axis():
+    """Three entries that are a third of what is required: the size of the axis is known."""
+    assert "1/3 of what is required, and 3 is the size of axis 0: a mean" in close(A[:3] / 3, A[:3])
+
+
+def test_a_known_divisor_is_told():
+    """n − 1 for n is guessed where n is the size of an axis."""
+    says = close(E * np.sqrt(3 / 4), E)
+
+    assert "√(3/4) times what is required, and 4 is the size of axis 1: divided by n instead of n − 1?" in says
+
+
+def test_masked_entries_do_not_change_the_shape():
+    """The sizes that are named are those of the whole array."""
+    mask = np.where(np.tri(3, 4) > 0, 0, -np.inf)
+
+    assert "axis 0" not in close(E * 9 + mask, E + mask)
+    assert "4 is the size of axis 1" in close(E * 4 + mask, E + mask)
+
+
+def test_rows_are_only_normalised_where_that_is_required():
+    """Rows that differ by factors of their own are told; what to do, only where the required rows are normalised."""
+    says = close(E * [[2.0], [3.0], [5.0]], E)
+
+    assert says.endswith("Each row is off by its own factor.")
+
+
+@pytest.mark.parametrize(("error", "digits"), [(5e-12, 11), (3e-7, 6), (6e-5, 4), (2e-4, None), (1e-2, None)])
+def test_nearly_tells_the_digits_that_agree(error, digits):
+    """How far all entries agree is measured; below four digits nothing is said of it."""
+    says = close(E * (1 + error * np.linspace(-1, 1, 12).reshape(3, 4)), E, Rule(1e-13))
+
+    assert digits is None or says.endswith(
+        f"Nearly: they agree to about {digits} digits. Something small was added or rounded."
+    )
+    assert digits or "Nearly" not in says
+
+
+def test_a_factor_of_nearly_one_is_nearly():
+    """Digits that agree say more than a factor of 0.999999."""
+    assert close(E * 0.999999, E, Rule(1e-12)).endswith("about 6 digits. Something small was added or rounded.")
+
+
+def test_a_coarse_type_hides_no_factor():
+    """In bfloat16 a factor is told as one, not as one for each row."""
+    e = torch.tensor(np.random.default_rng(1).normal(size=(4, 5)))
+
+    assert "Every entry is 1.37" in close((1.37 * e).bfloat16(), e)
+    assert "Every entry is twice what is required." in close((2 * e).bfloat16(), e, Rule(1e-2))
+
+
+def test_nearly_holds_for_all_entries():
+    """One entry that is far off, or a zero that is none, is not nearly."""
+    for place, value in (((0, 0), 5.0), ((1, 1), 0.0)):
+        got, expected = E * (1 + 1e-7), E.copy()
+        expected[place] = value
+        assert "Nearly" not in close(got, expected, Rule(1e-9))
 
 
 def test_relations_hold_beside_masked_entries():
@@ -212,6 +330,79 @@ def test_a_scalar_may_come_in_any_form_without_axes(got):
 def test_another_kind_of_thing_fails_with_a_sentence(got, expected, sentence):
     """Kinds are strict, and said."""
     assert sentence in close(got, expected)
+
+
+class Link:
+    def ask(self, *_: object, **__: object) -> object:
+        raise RuntimeError("the learner's object was asked")
+
+
+def _every_kind() -> list[object]:
+    """A value of every kind that an answer can be, and some that cannot come through the wall."""
+    whole = [0, -1, True, 2**63, -(2**64), 10**400, np.int8(1), np.uint64(2**64 - 1)]
+    real = [0.5, float("nan"), float("inf"), 1e308, np.float16(1), np.longdouble(1), Decimal("sNaN"), Fraction(1, 2)]
+    odd = [None, 1j, complex("nan"), np.complex128(2**70 + 5j), np.bool_(True), Ellipsis, object(), int, len, range(3)]
+    text = ["", "é\ud800", b"\xff", np.str_("a"), np.bytes_(b"a"), bytearray(b"a"), np.dtype("f4"), torch.float32]
+    inside = [[], [1.0, 2.0], [10**400, 1.0], [np.nan, 1], [[1.0], [1.0, 2.0]], (1.0, 2.0), torch.Size([2]), {1: 2}]
+    more = [{}, {np.nan: 1.0}, set(), {1, 2}, frozenset("a"), slice(1), slice(np.ones(2)), OrderedDict(a=1), [None]]
+    objects = [Point(1.0, 2.0), Record(Link(), 1, "R", {"x": 1.0}), RealHandle(Link(), 1, "object", "Net"), Handle("A")]
+    dates = [np.datetime64("NaT"), np.timedelta64(1, "s"), np.array(["2020", "NaT"], "M8[ns]"), np.ones(2, "m8[s]")]
+    structured = np.zeros(2, dtype=[("a", "i4"), ("b", "f8")])
+    arrays = [np.array(1.0), np.array("a"), np.array(None), np.array(2**63, "u8"), np.zeros(0), np.zeros((0, 3))]
+    types = [np.ones(2, kind) for kind in ("f2", "f8", ">f8", "g", "?", "i1", "u8", "c8", "G", "U1", "S1", "V4")]
+    arrays += [np.array([np.nan, np.inf]), np.array(["a", "b"]), np.array([{}, [1]], object), structured, structured[0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [*whole, *real, *odd, *text, *inside, *more, *objects, *dates, *arrays, *types, *_tensors()]
+
+
+def _tensors() -> list[torch.Tensor]:
+    names = "bool uint8 int64 uint16 uint64 bfloat16 float16 float64 complex32 complex64 float8_e4m3fn".split()
+    one = torch.ones(2)
+    return [
+        *(one.to(getattr(torch, name)) for name in names if hasattr(torch, name)),
+        torch.tensor(1.0), torch.ones(0), torch.ones(2, requires_grad=True), one.to(torch.complex64).conj(),
+        torch.eye(2).to_sparse(), torch.eye(2).to_sparse_csr(), torch.empty(2, device="meta"),
+        torch.quantize_per_tensor(one, 0.1, 0, torch.quint8), torch.nested.nested_tensor([one, torch.ones(3)]),
+        *([torch.empty(2, dtype=torch.bits8)] if hasattr(torch, "bits8") else []),
+    ]  # fmt: skip
+
+
+REQUIRED = [
+    0, 1, 2**63, 10**400, 0.5, float("nan"), 1j, True, np.bool_(True), None, "a", b"a", [1.0, 2.0], [[1.0], [2.0]],
+    (1, "a"), {"a": 1.0}, {1, 2}, slice(1), np.dtype("f4"), Point(1.0, np.ones(2)), Step(1.0, np.ones(2)),
+    torch.float32, np.float16(1), np.uint64(3), np.array(1.0), np.array(2**63, "u8"), np.ones(2), np.ones(2, "i8"),
+    np.ones(2, "?"),
+    np.ones(2, "c16"), np.array(["a", "b"]), np.zeros((0, 3)), np.array(["2020", "2021"], "M8[D]"),
+    np.zeros(2, dtype=[("c", "U2")]), torch.tensor(1.0), torch.ones(2), torch.ones(2, dtype=torch.int64),
+    torch.ones(2) > 0, torch.ones(2, dtype=torch.complex64), torch.ones(2, dtype=torch.bfloat16),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expected", REQUIRED, ids=lambda value: type(value).__name__)
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_comes_passes_or_fails_with_a_sentence(expected):
+    """No answer makes a comparison raise anything else."""
+    for got in _every_kind():
+        for check, options in (
+            (check_close, {"rtol": 1e-6}),
+            (check_close, {"rtol": 0.5, "atol": 0.5, "dtype": "float32"}),
+            (check_equal, {}),
+            (check_unchanged, {}),
+        ):
+            says = "passed"
+            try:
+                check(got, expected, **options)
+            except CheckFailed as failed:
+                says = failed.message
+            assert 0 < len(says) < 1500
+
+
+def test_text_is_no_number():
+    """An array of text where floats are required is told as such."""
+    assert "must hold floats; yours holds text" in close(np.array(["a"]), np.array([1.0]))
+    assert "must hold floats; yours has dtype object" in close(np.array([None]), np.array([1.0]))
+    assert "can hold; yours is a whole number of 65 bits" in close(2**64, np.array(1.0))
 
 
 def test_quantized_tensors_are_refused():

@@ -11,7 +11,7 @@ import torch
 from grader.checks import probe, prop
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner, as_autograd
-from grader.sandbox.link import CannotCross
+from grader.sandbox.ending import CannotCross
 from grader.sandbox.transport import LearnerTransport
 from tests.grader.conftest import LEVELS
 

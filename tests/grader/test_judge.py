@@ -125,6 +125,11 @@ def squares(x):
     return x**2
 
 
+@mistake("double", says="You negated x.", patch=("2 * x", "-2 * x"))
+def negates(x):
+    return 2 * -x
+
+
 @mistake("double", says="You halved x.", patch=("2 * x", "x / 2"))
 def halves(x):
     return x * 0.5
@@ -193,6 +198,29 @@ def test_a_failure_says_what_came_and_names_the_mistake(check):
 def test_a_mistake_nobody_knows_is_not_named(check):
     """Nothing is guessed: an answer that no mistake gives has no diagnosis."""
     assert {c.diagnosis for c in check(double="return 2.5 * x")["double"].checks} == {""}
+
+
+def test_a_relation_is_told_where_no_mistake_explains_more(check):
+    """How all of an answer differs stands before what was printed; a known mistake that is named takes its place."""
+    results = check(double="return -x - x if x is not None else x + x", product="print('here')\nreturn -a")
+
+    assert message(results["product"]).splitlines()[-3:] == ["The sign is flipped.", "Your code printed:", "  here"]
+    assert results["double"].checks[0].diagnosis == "You negated x."
+    assert not any("sign" in each.message for each in results["double"].checks)
+
+
+def test_a_failure_names_the_exercise_that_it_calls_and_that_fails_too(check):
+    """With the first failing check; not when that one passes, nor for a name of the code's own."""
+    hint = "Your `double`, which this calls, does not pass yet: mend it first."
+    wrong = "return 2.5 * x"
+    helper = "\n\ndef helper(x):\n    return double(x)\n"
+
+    assert message(check(double=wrong, product="return double(a)")["product"]).endswith(hint)
+    through = check(_file({**RIGHT, "double": wrong, "product": "return helper(a)"}) + helper)
+    assert message(through["product"]).endswith(hint)
+    for bodies in ({"product": "return double(a)"}, {"double": wrong, "product": "double = 3\nreturn a * double"}):
+        assert "mend" not in message(check(**bodies)["product"])
+    assert "mend" not in message(check(double=wrong, product="return double(a)", names=["product"])["product"])
 
 
 def test_a_case_that_fails_is_told(check):
