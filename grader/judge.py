@@ -22,7 +22,7 @@ from grader.stubs import is_stub
 from grader.trial import Job, Outcome, Trial, Trying, deadline
 
 Emit = Callable[[Job, ExerciseResult], None]
-DIAGNOSIS = 5.0  # seconds after which a diagnosis is given up
+DIAGNOSIS = 8.0  # seconds: beyond what a diagnosis gives itself, should answers be made to be slow to compare
 AFTER_TIMEOUT = 0.2  # the share of its time that a check gets once another of its exercise ran out
 NOT_RIGHT = (Status.FAILED, Status.BROKEN, Status.TODO)
 

@@ -26,7 +26,8 @@ LAYERS = """
     arrays
     leaves
     compare
-    travel mistakes
+    travel
+    mistakes
     checks
     sandbox
     sandbox.wire

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any
+from typing import Any, NamedTuple
 
 from grader.sandbox.wire import WireError
+
+
+class Asked(NamedTuple):
+    """What the worker asked of a callback: kept in the trace, but it is no answer."""
+
+    args: Any
+    kwargs: Any
 
 
 def kind_of(value: Any) -> str | None:

@@ -32,7 +32,9 @@ class CannotCross(Exception):
 
 def crash(status: int | None, stack: Sequence[tuple[str, int, str]]) -> WorkerLost:
     """What a wait status says about a worker that is gone."""
-    if status is None or not os.WIFSIGNALED(status):
+    if status is None:
+        return WorkerLost("protocol", "closed its connection", stack)
+    if not os.WIFSIGNALED(status):
         return WorkerLost("crash", "ended its own process in the middle of the check", stack)
     number = os.WTERMSIG(status)
     if number == signal.SIGKILL:

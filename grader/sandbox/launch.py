@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from grader.errors import GraderError
@@ -45,9 +46,9 @@ class Zygote:
             pid: int = self._ask("fork", [theirs, told], limits=limits, folder=folder)["pid"]
         return Forked(connection, stacks, pid)
 
-    def end(self, pid: int) -> int | None:
-        """Kill a worker and all it started; the wait status of its own end, if it had ended by itself."""
-        status: int | None = self._ask("end", pid=pid)["status"]
+    def end(self, pid: int, patience: float = 0.0) -> int | None:
+        """Kill a worker and all it started; the wait status of its own end, if it ended within `patience` seconds."""
+        status: int | None = self._ask("end", pid=pid, patience=patience)["status"]
         return status
 
     def ask_for_stack(self, pid: int) -> None:
@@ -132,14 +133,19 @@ class Standby:
         self._prepare(MEMORY)
         return forked
 
-    def end(self, pid: int) -> int | None:
+    def end(self, pid: int, patience: float = 0.0) -> int | None:
         process = self._running.pop(pid, None)
         if process is None:
             return None
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+        code = process.poll()
         process.kill()
-        code = process.wait()
+        process.wait()
         if process.stderr is not None:
             process.stderr.close()
+        if code is None:
+            return None
         return -code if code < 0 else code << 8
 
     def ask_for_stack(self, pid: int) -> None:

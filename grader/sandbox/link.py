@@ -7,13 +7,14 @@ handle. Whatever is malformed ends the worker.
 from __future__ import annotations
 
 import builtins
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from grader.sandbox.callbacks import invoke, kind_of
+from grader.sandbox.callbacks import Asked, invoke, kind_of
 from grader.sandbox.codec import Decoder, Encoder
 from grader.sandbox.ending import CannotCross, WorkerLost, crash, flatten, read_stack
 from grader.sandbox.handles import Handle, LearnerError, Record, learner_error
@@ -45,7 +46,8 @@ class Link:
         self._request = 0
         self._waiting: set[int] = set()  # requests under way; an answer to any other is dropped
         self._replies: dict[int, tuple[list[Any], list[bytearray]]] = {}
-        self._callbacks: list[Any] = []
+        self._callbacks: dict[int, Any] = {}
+        self._numbers = itertools.count()  # never used twice: a thread left over reaches no later check's callback
         self._serving: list[int] = [0]  # the callbacks being answered, innermost last
 
     @property
@@ -136,17 +138,17 @@ class Link:
             self.zygote.ask_for_stack(self.pid)
             lost = WorkerLost("time", "ran out of time", read_stack(self._stacks, 0.3))
         elif isinstance(error, Closed):
-            lost = crash(self.end(), read_stack(self._stacks, 0.0))
+            lost = crash(self.end(patience=0.2), read_stack(self._stacks, 0.0))
         else:
             lost = WorkerLost("protocol", f"sent something that is not an answer: {error}")
         self.end()
         self.lost = lost
         return lost
 
-    def end(self) -> int | None:
-        """Kill the worker and everything it started; its wait status."""
+    def end(self, patience: float = 0.0) -> int | None:
+        """Kill the worker and everything it started; the status of its own end, if that came within `patience`."""
         self._stream.sock.close()
-        status = self.zygote.end(self.pid) if self.pid else None
+        status = self.zygote.end(self.pid, patience) if self.pid else None
         self.pid = 0
         if self._folder is not None:
             flatten(self._folder.name)
@@ -168,9 +170,10 @@ class Link:
         if kind is None:
             what = type(value).__name__
             raise TypeError(f"{path}: a {what} of the suite cannot cross; make it a @prop or a callback")
-        if not any(value is known for known in self._callbacks):
-            self._callbacks.append(value)
-        number = next(index for index, known in enumerate(self._callbacks) if known is value)
+        number = next((number for number, known in self._callbacks.items() if known is value), None)
+        if number is None:
+            number = next(self._numbers)
+            self._callbacks[number] = value
         return [kind, number, str(getattr(value, "__name__", "callback"))]
 
     def _resolve(self, tree: list[Any], decoder: Decoder) -> Any:
@@ -193,9 +196,9 @@ class Link:
         with hostile():
             _, box, number, action, args, kwargs = tree
             positional, named = decoder.decode(args), decoder.decode(kwargs)
-        if type(number) is not int or not 0 <= number < len(self._callbacks):
+        if type(number) is not int or number not in self._callbacks:
             raise WireError("a callback that was never passed")
-        self._remember((positional, named))
+        self._remember(Asked(positional, named))
         self._serving.append(box)
         try:
             value = invoke(self._callbacks[number], action, positional, named)

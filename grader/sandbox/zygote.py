@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder
@@ -77,7 +78,7 @@ class Zygote:
             for key, _ in self.selector.select():
                 self._answer(key.fileobj)  # type: ignore[arg-type]
         for pid in list(self.workers):
-            self.end(pid)
+            self.end(pid, 0.0)
 
     def attach(self, control: socket.socket) -> dict[str, int]:
         """Another judge shares this zygote."""
@@ -136,15 +137,18 @@ class Zygote:
         finally:
             os._exit(0)
 
-    def end(self, pid: int) -> dict[str, int | None]:
-        """Kill a worker with all it started; how it had ended by itself, if it had (a wait status)."""
+    def end(self, pid: int, patience: float) -> dict[str, int | None]:
+        """Kill a worker with all it started; the status of its own end, if that comes within `patience` seconds."""
         if pid not in self.workers:
             return {"status": None}
         self.workers.discard(pid)
-        for kill in (os.kill, os.killpg):
-            with suppress(ProcessLookupError, PermissionError):
-                kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        status = _wait_for(pid, patience)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)  # also when it has ended: its group may live on
+        if status is None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         self._end_orphans()
         return {"status": status}
 
@@ -183,6 +187,18 @@ def show_stacks(descriptor: int) -> None:
     faulthandler.enable(descriptor, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR2, descriptor, all_threads=False)
+
+
+def _wait_for(pid: int, patience: float) -> int | None:
+    """The wait status of a process that ends within `patience` seconds; None for one that lives on."""
+    until = time.monotonic() + patience
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() >= until:
+            return None
+        time.sleep(0.002)
 
 
 def _announce(pipe: int, text: str) -> None:

@@ -1,0 +1,11 @@
+"""Aborts."""
+
+import os
+
+LEVELS = ("process", "strict")
+STATUS = "broken"
+SAYS = "rashed"
+
+
+def misbehave():
+    os.abort()

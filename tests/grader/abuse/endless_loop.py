@@ -1,0 +1,10 @@
+"""An endless loop in Python."""
+
+LEVELS = ("process", "strict")
+STATUS = "broken"
+SAYS = "ran out of time"
+
+
+def misbehave():
+    while True:
+        pass
