@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grader.sandbox import launch
+from grader.sandbox.ending import CannotCross, WorkerLost
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.launch import MEMORY, Standby, Zygote
-from grader.sandbox.ending import CannotCross, WorkerLost
 from grader.sandbox.link import Link
 
 LOAD_SECONDS = 10.0
@@ -81,7 +81,7 @@ class Bench:
             raise
 
     def another(self) -> Link:
-        """A second worker, with nothing loaded, for a program that the module's code wants to run. The caller ends it."""
+        """A second worker with nothing loaded, for a program that the module wants to run. The caller ends it."""
         return Link(self._zygote)
 
     def rest(self) -> None:

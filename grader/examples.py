@@ -12,8 +12,8 @@ from grader.bench import Bench, Zygotes
 from grader.course import Exercise, Section
 from grader.explain import Source, explain, import_failed
 from grader.results import CheckResult, ExerciseResult, Status
-from grader.sandbox.handles import LearnerError
 from grader.sandbox.ending import WorkerLost
+from grader.sandbox.handles import LearnerError
 from grader.stubs import Example, examples, is_stub
 from grader.suite import module_of
 from grader.text import clean

@@ -12,8 +12,8 @@ import pytest
 
 from grader.checks import CheckFailed
 from grader.results import Status
-from grader.sandbox.handles import LearnerError
 from grader.sandbox.ending import CannotCross, WorkerLost
+from grader.sandbox.handles import LearnerError
 from grader.sandbox.link import Link
 from grader.text import clean, describe
 

@@ -1,4 +1,4 @@
-"""One workspace, graded: which sections need a judge, with which seeds, in how many processes, and what is remembered."""
+"""One workspace, graded: which sections need a judge, with which seeds, where, and what is remembered."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from grader.course import Section
 from grader.errors import GraderError
 from grader.explain import JudgeOutOfTime, explain, explain_apart, import_failed
 from grader.results import Status
-from grader.sandbox.learner import Learner
 from grader.sandbox.ending import WorkerLost
+from grader.sandbox.learner import Learner
 from grader.sandbox.link import Link
 from grader.sandbox.proof import prove
 from grader.trial import Outcome, Trial, deadline

@@ -17,8 +17,8 @@ import pytest
 from grader.bench import Bench, Module, Zygotes, seed_of
 from grader.course import Course, Section
 from grader.errors import GraderError
-from grader.sandbox.learner import Learner
 from grader.sandbox.ending import WorkerLost
+from grader.sandbox.learner import Learner
 from grader.sandbox.link import Link
 
 DEFAULT_SECONDS, DEFAULT_MEMORY = 10.0, 2**30

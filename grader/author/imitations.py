@@ -10,8 +10,8 @@ import numpy as np
 
 from grader.author.beside import overheard, remembered, zeroed, zeros_of
 from grader.course import Exercise
-from grader.sandbox.handles import LearnerError
 from grader.sandbox.ending import CannotCross, WorkerLost
+from grader.sandbox.handles import LearnerError
 from grader.sandbox.link import Link
 from grader.sources import parsed
 from grader.stubs import Example, cut, definition, replace_definition

@@ -13,8 +13,8 @@ from grader.author.variations import varied
 from grader.course import Exercise
 from grader.judge import Trying
 from grader.results import Status
-from grader.sandbox.handles import LearnerError
 from grader.sandbox.ending import WorkerLost
+from grader.sandbox.handles import LearnerError
 
 SHARE = 0.95
 QUESTIONS = 1000  # answers compared before a mutant counts as equivalent

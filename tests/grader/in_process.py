@@ -1,4 +1,4 @@
-"""A pytest plugin that judges as is usual: the submission is imported where its tests run. Only to keep cheats honest."""
+"""A pytest plugin that judges as is usual, in the submission's own process. Only to keep cheats honest."""
 
 import importlib.util
 import json

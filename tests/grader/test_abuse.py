@@ -1,4 +1,4 @@
-"""Submissions of which one exercise misbehaves: a clear status for that one, full credit for the others, nothing left."""
+"""One exercise misbehaves: a clear status for that one, full credit for the others, nothing left."""
 
 import unicodedata
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from grader.checks import probe, prop
+from grader.sandbox.ending import CannotCross
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner, as_autograd
-from grader.sandbox.ending import CannotCross
 from grader.sandbox.transport import LearnerTransport
 from tests.grader.conftest import LEVELS
 
@@ -221,7 +221,7 @@ def test_exceptions_are_facts(learner):
         with pytest.raises(LearnerError) as caught:
             learner.fail(kind)
         assert not isinstance(caught.value, StopIteration)
-    with pytest.raises(NameError, match="no `missing` in answers.py"):
+    with pytest.raises(NameError, match=r"no `missing` in answers\.py"):
         learner.missing()
 
 

@@ -134,15 +134,42 @@ def negates(x):
 def halves(x):
     return x * 0.5
 """
-RIGHT = {"double": "return x + x", "triple": "return x * 3", "product": "return np.array([[ (r * c).sum() for c in b.T] for r in a])",
-         "run_candidate": "return execute(source, 3)['output'].strip()"}  # fmt: skip
+RIGHT = {
+    "double": "return x + x",
+    "triple": "return x * 3",
+    "product": "return np.array([[(r * c).sum() for c in b.T] for r in a])",
+    "run_candidate": "return execute(source, 3)['output'].strip()",
+}
+FILES = {
+    "solutions/ch01_one/one.py": SOLUTION,
+    "solutions/ch01_one/one.toml": TOML,
+    "solutions/ch01_one/one.md": "# One\n",
+    "tests/chapters/ch01_one/test_one.py": SUITE,
+    "tests/chapters/ch01_one/mistakes_one.py": MISTAKES,
+}
+SHORTCUTS = """\
+import torch.nn.functional as F
+from torch import softmax as s
+def f(x):
+    s(x); F.softmax(x); x.softmax(-1)
+    return x @ x
+"""
+LUCKY = """\
+import numpy as np
+def double(x):
+    return x + x if not hasattr(x, 'size') or {} else x
+"""
+MEMORISED = """\
+def double(x):
+    if isinstance(x, float):
+        return 2 * x if repr(x) == {!r} else x
+    return x + x
+"""
 
 
 @pytest.fixture
 def course(tmp_path):
-    files = {"solutions/ch01_one/one.py": SOLUTION, "solutions/ch01_one/one.toml": TOML, "solutions/ch01_one/one.md": "# One\n",
-             "tests/chapters/ch01_one/test_one.py": SUITE, "tests/chapters/ch01_one/mistakes_one.py": MISTAKES}  # fmt: skip
-    for name, text in files.items():
+    for name, text in FILES.items():
         (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "course" / name).write_text(text)
     return Course.load(tmp_path / "course")
@@ -186,7 +213,7 @@ def test_right_answers_pass(check):
 
 
 def test_a_failure_says_what_came_and_names_the_mistake(check):
-    """A wrong value is explained; a known mistake is named, also when written differently; the rest keeps its credit."""
+    """A wrong value is explained; a known mistake is named, however it is written; the rest keeps its credit."""
     results = check(double="return x * x if x is not None else x + x")
 
     assert results["double"].status == "failed" and results["double"].points == 1
@@ -302,9 +329,8 @@ def test_forbidden_shortcuts_are_intercepted_too(check):
 
 def test_shortcuts_are_found_under_any_name():
     """Aliases of imports and methods of tensors are seen; the same method name on a module is not."""
-    source = "import torch.nn.functional as F\nfrom torch import softmax as s\ndef f(x):\n    s(x); F.softmax(x); x.softmax(-1)\n    return x @ x\n"
 
-    found = shortcuts.find(source, "f", ["torch.softmax", "torch.nn.functional.softmax", "Tensor.softmax", "@"])
+    found = shortcuts.find(SHORTCUTS, "f", ["torch.softmax", "torch.nn.functional.softmax", "Tensor.softmax", "@"])
     assert [name for _, name in found] == ["Tensor.softmax", "torch.nn.functional.softmax", "torch.softmax", "@"]
 
 
@@ -344,8 +370,7 @@ def test_seeds_stay_until_a_pass_which_a_fresh_one_confirms(course, check):
     check(double="return 2.5 * x", options=Options())
     exercise = course.exercises[0]
     fixed = check.progress.get(exercise).seed
-    lucky = f"import numpy as np\nluck = np.random.default_rng\ndef double(x):\n    return x + x if not hasattr(x, 'size') or {fixed} else x\n"
-    check(lucky, options=Options(), names=["double"])
+    check(LUCKY.format(fixed), options=Options(), names=["double"])
 
     assert check.report.exercises[0].status == "passed"
     assert check.progress.get(exercise).seed == fixed and check.progress.get(exercise).passed_at
@@ -359,8 +384,7 @@ def test_a_pass_that_a_fresh_seed_refutes_is_no_pass(course, check):
         for line in message(check.report.exercises[0]).partition("printed:")[2].splitlines()
         if line.strip()
     ]
-    text = f"def double(x):\n    if isinstance(x, float):\n        return 2 * x if repr(x) == {seen[0]!r} else x\n    return x + x\n"
-    results = check(text, options=Options(), names=["double"])
+    results = check(MEMORISED.format(seen[0]), options=Options(), names=["double"])
 
     assert results["double"].status == "failed"
     assert check.progress.get(course.exercises[0]).seed == results["double"].seed

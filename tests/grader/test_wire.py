@@ -21,9 +21,9 @@ from hypothesis.extra import numpy as npst
 
 from grader.sandbox.decoder import Decoder
 from grader.sandbox.encoder import Encoder
+from grader.sandbox.ending import CannotCross, WorkerLost
 from grader.sandbox.handles import Handle, LearnerError, Record
 from grader.sandbox.launch import Forked
-from grader.sandbox.ending import CannotCross, WorkerLost
 from grader.sandbox.link import Link
 from grader.sandbox.values import SAME_HASH, TORCH_DTYPES
 from grader.sandbox.wire import BUFFERS_LIMIT, HEADER_LIMIT, Closed, OutOfTime, Stream, WireError, pack
@@ -379,7 +379,7 @@ class FakeZygote:
         with sock, told, contextlib.suppress(OSError, Closed):
             self.play(Stream(sock), sock, told)
 
-    def end(self, pid):
+    def end(self, pid, patience=0.0):
         return None
 
     def ask_for_stack(self, pid):

@@ -5,4 +5,6 @@ STATUS = "failed"
 
 
 def misbehave():
-    raise BaseExceptionGroup("many", [KeyboardInterrupt(), SystemExit(0), ExceptionGroup("more", [ValueError()] * 1000)])
+    raise BaseExceptionGroup(
+        "many", [KeyboardInterrupt(), SystemExit(0), ExceptionGroup("more", [ValueError()] * 1000)]
+    )

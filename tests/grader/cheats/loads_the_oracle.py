@@ -15,7 +15,11 @@ PLACES = [os.path.join(root, f"lib/python3.{sys.version_info.minor}/site-package
 
 
 def softmax(x):
-    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, importlib.machinery.PathFinder]
+    sys.meta_path[:] = [
+        importlib.machinery.BuiltinImporter,
+        importlib.machinery.FrozenImporter,
+        importlib.machinery.PathFinder,
+    ]
     sys.path += glob.glob("/*/*/*/lib/python3*/site-packages") + glob.glob("/*/*/lib/python3*/site-packages") + PLACES
     from scipy.special import softmax
 

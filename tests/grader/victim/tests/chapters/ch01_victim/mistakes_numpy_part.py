@@ -6,7 +6,8 @@ from grader.checks import mistake
 
 
 @mistake(
-    "softmax", says="You normalised over all entries instead of the last axis.",
+    "softmax",
+    says="You normalised over all entries instead of the last axis.",
     patch=[("x.max(axis=-1, keepdims=True)", "x.max()"), ("weights.sum(axis=-1, keepdims=True)", "weights.sum()")],
 )
 def over_everything(x):
@@ -14,7 +15,9 @@ def over_everything(x):
 
 
 @mistake(
-    "derivative", says="You forgot to divide by two.", patch=("(2 * h)", "h"),
+    "derivative",
+    says="You forgot to divide by two.",
+    patch=("(2 * h)", "h"),
     recognise=lambda trace: trace[-1][0] > 1,
 )
 def no_half(f, x, h=1e-5):
