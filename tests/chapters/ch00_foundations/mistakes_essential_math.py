@@ -202,6 +202,37 @@ def divides_by_h(f, x, h=1e-5):
     return gradient
 
 
+def nearly_restored(trace):
+    """Recognise an x that came back a rounding away from what it was, whatever the order of the steps was."""
+    before = np.array([0.1, 0.2, 0.3, 1e-6, 2.6e-5])
+    arrays = [each for answer in trace for each in (answer if isinstance(answer, list | tuple) else [answer])]
+    arrays += [each for answer in arrays if isinstance(answer, list | tuple) for each in answer]
+    alike = [each for each in arrays if isinstance(each, np.ndarray) and each.shape == before.shape]
+    return any(0 < np.abs(each - before).max() < 1e-12 for each in alike)
+
+
+@mistake(
+    "numerical_gradient",
+    says="You undid the step by arithmetic, which rounds, so x is not to the last bit what it was; keep the old value.",
+    patch=(
+        "step = np.zeros_like(x)\n        step[index] = h\n"
+        "        gradient[index] = (f(x + step) - f(x - step)) / (2 * h)",
+        "x[index] += h\n        above = f(x)\n        x[index] -= 2 * h\n"
+        "        gradient[index] = (above - f(x)) / (2 * h)\n        x[index] += h",
+    ),
+    recognise=nearly_restored,
+)
+def restores_by_arithmetic(f, x, h=1e-5):
+    gradient, flat = np.zeros(x.size), x.reshape(-1)
+    for i in range(x.size):
+        flat[i] = flat[i] - h
+        below = f(x)
+        flat[i] = flat[i] + h + h
+        gradient[i] = (f(x) - below) / (2 * h)
+        flat[i] = flat[i] - h
+    return gradient.reshape(x.shape)
+
+
 # --- softmax ----------------------------------------------------------------------------------------
 
 
@@ -296,6 +327,19 @@ def log_of_softmax(x, axis=-1):
 
 @mistake(
     "log_softmax",
+    says="You took the logarithm of a finished softmax that overflows; let the logarithm act on the fraction.",
+    patch=(
+        "shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))",
+        "np.log(np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True))",
+    ),
+)
+def log_of_overflowing_softmax(x, axis=-1):
+    e = np.exp(x)
+    return np.log(e / np.sum(e, axis=axis, keepdims=True))
+
+
+@mistake(
+    "log_softmax",
     says="You exponentiated the scores as they came, so the sum overflows for large ones and vanishes for small ones.",
     patch=("x - x.max(axis=axis, keepdims=True)", "x"),
 )
@@ -374,6 +418,15 @@ def cross_entropy_swapped(p, q, axis=-1):
 
 @mistake(
     "cross_entropy",
+    says="You swapped the arguments: p says how often an outcome happens, q how surprising it is.",
+    patch=[("np.log(np.where(p > 0, q, 1))", "np.log(p)"), ("(p * log_q)", "(q * log_q)")],
+)
+def cross_entropy_swapped_with_nan(p, q, axis=-1):
+    return -np.sum(np.log(p) * q, axis=axis)
+
+
+@mistake(
+    "cross_entropy",
     says="You used the logarithm to base 2, which measures bits; the natural one measures nats.",
     patch=("np.log(", "np.log2("),
 )
@@ -439,6 +492,19 @@ def kl_swapped(p, q, axis=-1):
 
 @mistake(
     "kl_divergence",
+    says="You swapped the arguments: KL(p || q) weighs with p and is not the same as KL(q || p).",
+    patch=[
+        ("np.log(np.where(p > 0, p, 1))", "np.log(q)"),
+        ("np.log(np.where(p > 0, q, 1))", "np.log(p)"),
+        ("(p * (log_p - log_q))", "(q * (log_p - log_q))"),
+    ],
+)
+def kl_swapped_with_nan(p, q, axis=-1):
+    return np.sum(q * np.log(q / p), axis=axis)
+
+
+@mistake(
+    "kl_divergence",
     says="You used the logarithm to base 2, which measures bits; the natural one measures nats.",
     patch=("log_p - log_q", "log_p / np.log(2) - log_q / np.log(2)"),
 )
@@ -454,6 +520,16 @@ def kl_in_bits(p, q, axis=-1):
 )
 def kl_nan_at_zero(p, q, axis=-1):
     return np.sum(p * np.log(p / q), axis=axis)
+
+
+@mistake(
+    "kl_divergence",
+    says="You took care of log p but not of log q: where both are 0, the product of 0 and an infinity is nan.",
+    patch=("np.log(np.where(p > 0, q, 1))", "np.log(q)"),
+)
+def kl_nan_where_both_are_zero(p, q, axis=-1):
+    ratio = np.where(p > 0, p, 1) / q
+    return np.sum(p * np.log(ratio), axis=axis)
 
 
 # --- bayes_posterior --------------------------------------------------------------------------------
@@ -516,6 +592,20 @@ def edge_to_the_left(probs, u):
 def counts_from_one(probs, u):
     edges = np.append(0.0, np.cumsum(probs))
     return (u[..., None] >= edges / edges[-1]).sum(axis=-1)
+
+
+@mistake(
+    "sample_categorical",
+    says="Past the end of the cumulative sum you draw the last outcome even if its probability is 0.",
+    patch=(
+        'np.searchsorted(edges / edges[-1], u, side="right")',
+        'np.minimum(np.searchsorted(edges, u, side="right"), len(edges) - 1)',
+    ),
+)
+def impossible_past_the_end(probs, u):
+    edges = np.cumsum(probs)
+    edges[-1] = 1.0
+    return (u[..., None] >= edges).sum(axis=-1)
 
 
 @mistake(

@@ -8,6 +8,18 @@ from torch import nn
 
 from grader.checks import mistake
 
+
+def gives(*numbers):
+    """Recognise a vector of these numbers in the check by hand, whatever else is wrong beside it."""
+    expected = torch.tensor(numbers, dtype=torch.float64)
+
+    def recognise(trace):
+        vectors = (each.double() for each in trace if isinstance(each, torch.Tensor) and each.shape == expected.shape)
+        return any(torch.allclose(vector, expected, rtol=1e-5, atol=1e-6) for vector in vectors)
+
+    return recognise
+
+
 # --- scaled_dot_product_attention ---
 
 
@@ -257,6 +269,33 @@ class heads_joined_across_time(nn.Module):
 
 @mistake(
     "MultiHeadAttention",
+    says="You reshaped straight to (B, H, T, D) and straight back: both cut time; the axis of heads must move.",
+    patch=(
+        (
+            "reshape(batch, length, self.num_heads, -1).transpose(1, 2)  #",
+            "reshape(batch, self.num_heads, length, -1)  #",
+        ),
+        ("context.transpose(1, 2).reshape(x.shape)", "context.reshape(x.shape)"),
+    ),
+)
+class heads_never_moved(nn.Module):
+    def __init__(self, hidden_size, num_heads):
+        super().__init__()
+        if hidden_size % num_heads:
+            raise ValueError
+        self.heads = num_heads
+        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (
+            nn.Linear(hidden_size, hidden_size, bias=False) for _ in range(4)
+        )
+
+    def forward(self, x, mask=None):
+        b, t, c = x.shape
+        q, k, v = (f(x).view(b, self.heads, t, c // self.heads) for f in (self.q_proj, self.k_proj, self.v_proj))
+        return self.o_proj(F.scaled_dot_product_attention(q, k, v, mask).view(b, t, c))
+
+
+@mistake(
+    "MultiHeadAttention",
     says="You dealt the channels out to the heads in turn; each head owns a run of D neighbouring channels.",
     patch=(
         (
@@ -388,6 +427,34 @@ def heads_tiled(query, key, value, mask=None):
 
 @mistake(
     "grouped_query_attention",
+    says="You repeated the key-value heads as 0 1 0 1; neighbouring query heads share one: 0 0 1 1.",
+    patch=(
+        ("if num_heads % num_kv_heads != 0:", "if False:"),
+        ("key.repeat_interleave(group, dim=1)", "key.repeat(1, group, 1, 1)"),
+        ("value.repeat_interleave(group, dim=1)", "value.repeat(1, group, 1, 1)"),
+    ),
+)
+def heads_tiled_and_not_counted(query, key, value, mask=None):
+    copies = query.shape[1] // key.shape[1]
+    key, value = torch.tile(key, (1, copies, 1, 1)), torch.tile(value, (1, copies, 1, 1))
+    return scaled_dot_product_attention(query, key, value, mask)  # noqa: F821
+
+
+@mistake(
+    "grouped_query_attention",
+    says="You repeated the keys as 0 1 0 1 and the values as 0 0 1 1; both must be 0 0 1 1.",
+    patch=("key.repeat_interleave(group, dim=1)", "key.repeat(1, group, 1, 1)"),
+)
+def keys_tiled(query, key, value, mask=None):
+    h, g = query.shape[1], key.shape[1]
+    if h % g:
+        raise ValueError
+    value = value[:, [head // (h // g) for head in range(h)]]
+    return scaled_dot_product_attention(query, torch.cat([key] * (h // g), dim=1), value, mask)  # noqa: F821
+
+
+@mistake(
+    "grouped_query_attention",
     says="Your keys and your values are repeated in different orders: a head reads the values of another head's keys.",
     patch=("value.repeat_interleave(group, dim=1)", "value.repeat(1, group, 1, 1)"),
 )
@@ -419,7 +486,8 @@ def mask_lost(query, key, value, mask=None):
 @mistake(
     "layer_norm",
     says="Your variance divides by C − 1; LayerNorm's divides by C.",
-    patch=("centred.pow(2).mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)"),
+    patch=("centred.pow(2).mean(dim=-1, keepdim=True)", "wide.var(dim=-1, keepdim=True)"),
+    recognise=gives(-12 / 20.5**0.5, 1 - 24 / 20.5**0.5, 7, 12 / 20.5**0.5 - 1),  # variance 18
 )
 def unbiased_variance(x, weight, bias, eps=1e-5):
     centred = x - x.mean(-1, keepdim=True)
@@ -430,6 +498,7 @@ def unbiased_variance(x, weight, bias, eps=1e-5):
     "layer_norm",
     says="You added eps to the standard deviation; it belongs to the variance, inside the root.",
     patch=("torch.sqrt(variance + eps)", "(torch.sqrt(variance) + eps)"),
+    recognise=gives(-12 / (13.5**0.5 + 2.5), 1 - 24 / (13.5**0.5 + 2.5), 7, 12 / (13.5**0.5 + 2.5) - 1),
 )
 def layer_norm_eps_outside(x, weight, bias, eps=1e-5):
     deviation, mean = torch.std_mean(x, dim=-1, correction=0, keepdim=True)
@@ -440,18 +509,31 @@ def layer_norm_eps_outside(x, weight, bias, eps=1e-5):
     "layer_norm",
     says="You normalised the whole tensor at once; every vector of the last axis has a mean and a variance of its own.",
     patch=(
-        ("x.mean(dim=-1, keepdim=True)", "x.mean()"),
+        ("wide.mean(dim=-1, keepdim=True)", "wide.mean()"),
         ("centred.pow(2).mean(dim=-1, keepdim=True)", "centred.pow(2).mean()"),
     ),
 )
 def one_mean_for_all(x, weight, bias, eps=1e-5):
-    return (x - x.mean()) * torch.rsqrt(x.var(correction=0) + eps) * weight + bias
+    dtype, x = x.dtype, x.float() if x.dtype.itemsize == 2 else x
+    return ((x - x.mean()) * torch.rsqrt(x.var(correction=0) + eps) * weight + bias).to(dtype)
+
+
+@mistake(
+    "layer_norm",
+    says="You squared in half precision, and 300² does not fit float16: widen x first, narrow the result.",
+    patch=("x.to(torch.promote_types(x.dtype, torch.float32))", "x"),
+)
+def layer_norm_overflows(x, weight, bias, eps=1e-5):
+    centred = x - x.mean(-1, keepdim=True)
+    deviation = (centred * centred).mean(-1, keepdim=True).add(eps).sqrt()
+    return (weight * (centred / deviation) + bias).type_as(x)
 
 
 @mistake(
     "rms_norm",
     says="You removed the mean first: that is LayerNorm. RMSNorm divides and leaves the mean where it is.",
-    patch=("mean_square = x", "x = x - x.mean(dim=-1, keepdim=True)\n    mean_square = x"),
+    patch=("mean_square = wide", "wide = wide - wide.mean(dim=-1, keepdim=True)\n    mean_square = wide"),
+    recognise=gives(-4.5 / 2.75**0.5, 0.5 / 2.75**0.5, 15 / 2.75**0.5, 0),  # mean 2.5, variance 2.75
 )
 def mean_removed(x, weight, eps=1e-5):
     return F.layer_norm(x, x.shape[-1:], weight.to(x.dtype), None, eps)
@@ -463,13 +545,15 @@ def mean_removed(x, weight, eps=1e-5):
     patch=("torch.rsqrt(mean_square + eps)", "(torch.rsqrt(mean_square) ** -1 + eps) ** -1"),
 )
 def rms_norm_eps_outside(x, weight, eps=1e-5):
-    return weight * x / (x.square().mean(-1, keepdim=True).sqrt() + eps)
+    wide = x.float() if x.dtype.itemsize == 2 else x
+    return (weight * wide / (wide.square().mean(-1, keepdim=True).sqrt() + eps)).to(x.dtype)
 
 
 @mistake(
     "rms_norm",
     says="You divided by the length of the vector: take the mean of the squares, not their sum.",
-    patch=("x.pow(2).mean(dim=-1, keepdim=True)", "x.pow(2).sum(dim=-1, keepdim=True)"),
+    patch=("wide.pow(2).mean(dim=-1, keepdim=True)", "wide.pow(2).sum(dim=-1, keepdim=True)"),
+    recognise=gives(0.5, 0.5, 5, 0),  # length 6
 )
 def divided_by_the_length(x, weight, eps=1e-5):
     return weight * x / torch.sqrt((x * x).sum(-1, keepdim=True) + eps)
@@ -479,6 +563,7 @@ def divided_by_the_length(x, weight, eps=1e-5):
     "rms_norm",
     says="You divided by the mean square itself; its root is missing.",
     patch=("torch.rsqrt(mean_square + eps)", "(mean_square + eps).reciprocal()"),
+    recognise=gives(1 / 3, 1 / 3, 10 / 3, 0),
 )
 def root_missing(x, weight, eps=1e-5):
     return weight * x / ((x * x).sum(-1, keepdim=True) / x.shape[-1] + eps)
@@ -490,7 +575,17 @@ def root_missing(x, weight, eps=1e-5):
     patch=("mean(dim=-1, keepdim=True)", "mean()"),
 )
 def one_mean_square_for_all(x, weight, eps=1e-5):
-    return weight * x / ((x * x).sum() / x.numel() + eps).sqrt()
+    wide = x.float() if x.dtype.itemsize == 2 else x
+    return (weight * wide / ((wide * wide).sum() / x.numel() + eps).sqrt()).to(x.dtype)
+
+
+@mistake(
+    "rms_norm",
+    says="You squared in half precision, and 300² does not fit float16: widen x first, narrow the result.",
+    patch=("x.to(torch.promote_types(x.dtype, torch.float32))", "x"),
+)
+def rms_norm_overflows(x, weight, eps=1e-5):
+    return (weight * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)).type_as(x)
 
 
 # --- feed-forward layers ---
@@ -503,6 +598,42 @@ def one_mean_square_for_all(x, weight, eps=1e-5):
 )
 def nothing_bends(x, w_up, b_up, w_down, b_down):
     return x @ (w_up @ w_down) + b_up @ w_down + b_down
+
+
+@mistake(
+    "feed_forward",
+    says="The bias b_up is missing: it decides where each hidden unit bends.",
+    patch=("torch.relu(x @ w_up + b_up)", "torch.relu(x @ w_up)"),
+)
+def first_bias_missing(x, w_up, b_up, w_down, b_down):
+    return F.linear(F.linear(x, w_up.T).clamp(min=0), w_down.T, b_down)
+
+
+@mistake(
+    "feed_forward",
+    says="The bias b_down is missing.",
+    patch=("@ w_down + b_down", "@ w_down"),
+)
+def last_bias_missing(x, w_up, b_up, w_down, b_down):
+    return F.linear(F.linear(x, w_up.T, b_up).clamp(min=0), w_down.T)
+
+
+@mistake(
+    "feed_forward",
+    says="Your ReLU stands at the end; it belongs between the two layers, on the hidden units.",
+    patch=("torch.relu(x @ w_up + b_up) @ w_down + b_down", "torch.relu((x @ w_up + b_up) @ w_down + b_down)"),
+)
+def relu_at_the_end(x, w_up, b_up, w_down, b_down):
+    return F.linear(F.linear(x, w_up.T, b_up), w_down.T, b_down).clamp(min=0)
+
+
+@mistake(
+    "feed_forward",
+    says="Your ReLU bends x itself; it belongs between the two layers, on the hidden units.",
+    patch=("torch.relu(x @ w_up + b_up)", "(torch.relu(x) @ w_up + b_up)"),
+)
+def relu_at_the_start(x, w_up, b_up, w_down, b_down):
+    return F.linear(F.linear(x.clamp(min=0), w_up.T, b_up), w_down.T, b_down)
 
 
 @mistake(
@@ -645,6 +776,54 @@ class side_by_side(nn.Module):
 
 @mistake(
     "TransformerBlock",
+    says="Attention reads the bare stream; its norm, attention_norm, must stand in front of it.",
+    patch=("self.attention(self.attention_norm(x), mask)", "self.attention(x, mask)"),
+)
+class attention_not_normalised(nn.Module):
+    def __init__(self, hidden_size, attention, feed_forward, eps=1e-5):
+        super().__init__()
+        self.attention_norm, self.attention = nn.RMSNorm(hidden_size, eps), attention
+        self.feed_forward_norm, self.feed_forward = nn.RMSNorm(hidden_size, eps), feed_forward
+
+    def forward(self, x, mask=None):
+        h = self.attention(x, mask) + x
+        return self.feed_forward(self.feed_forward_norm(h)) + h
+
+
+@mistake(
+    "TransformerBlock",
+    says="The feed-forward layer reads the bare stream; its norm, feed_forward_norm, must stand in front of it.",
+    patch=("self.feed_forward(self.feed_forward_norm(x))", "self.feed_forward(x)"),
+)
+class feed_forward_not_normalised(nn.Module):
+    def __init__(self, hidden_size, attention, feed_forward, eps=1e-5):
+        super().__init__()
+        self.attention_norm, self.attention = nn.RMSNorm(hidden_size, eps), attention
+        self.feed_forward_norm, self.feed_forward = nn.RMSNorm(hidden_size, eps), feed_forward
+
+    def forward(self, x, mask=None):
+        h = self.attention(self.attention_norm(x), mask) + x
+        return self.feed_forward(h) + h
+
+
+@mistake(
+    "TransformerBlock",
+    says="Your sum is written into the caller's x; add into a new tensor instead.",
+    patch=("x = x + self.attention(", "x += self.attention("),
+)
+class callers_stream_changed(nn.Module):
+    def __init__(self, hidden_size, attention, feed_forward, eps=1e-5):
+        super().__init__()
+        self.attention_norm, self.attention = nn.RMSNorm(hidden_size, eps), attention
+        self.feed_forward_norm, self.feed_forward = nn.RMSNorm(hidden_size, eps), feed_forward
+
+    def forward(self, x, mask=None):
+        x.add_(self.attention(self.attention_norm(x), mask))
+        return self.feed_forward(self.feed_forward_norm(x)) + x
+
+
+@mistake(
+    "TransformerBlock",
     says="The mask never reaches attention, so every position sees the future.",
     patch=("self.attention_norm(x), mask)", "self.attention_norm(x), None)"),
 )
@@ -724,6 +903,19 @@ def encoder_without_residual(x, parts, mask=None):
     return parts["feed_forward_norm"](parts["feed_forward"](h))
 
 
+@mistake(
+    "encoder_block",
+    says="Your sum is written into the caller's x; add into a new tensor instead.",
+    patch=(
+        'h = parts["attention_norm"](x + parts["attention"](x, mask))',
+        'x += parts["attention"](x, mask)\n    h = parts["attention_norm"](x)',
+    ),
+)
+def callers_sequence_changed(x, parts, mask=None):
+    h = parts["attention_norm"](x.add_(parts["attention"](x, mask)))
+    return parts["feed_forward_norm"](parts["feed_forward"](h) + h)
+
+
 # --- count_parameters ---
 
 
@@ -759,6 +951,17 @@ def tied_table_twice(config):
     c, f, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     kv = c * config["num_key_value_heads"] // config["num_attention_heads"]
     return 2 * config["vocab_size"] * c + layers * (2 * c * (c + kv) + 3 * c * f + 2 * c) + c
+
+
+@mistake(
+    "count_parameters",
+    says="You forgot the output layer: when it is not tied it is a second table of V × C.",
+    patch=('embedding if config["tie_word_embeddings"] else 2 * embedding', "embedding"),
+)
+def output_layer_forgotten(config):
+    c, f, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
+    kv = c * config["num_key_value_heads"] // config["num_attention_heads"]
+    return config["vocab_size"] * c + layers * (2 * c * (c + kv) + 3 * c * f + 2 * c) + c
 
 
 @mistake(
