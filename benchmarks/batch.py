@@ -1,6 +1,6 @@
 """A hundred submissions of one section at level strict on two cores, against one cold pytest process for each.
 
-Two judges share one zygote: it costs one import of torch less than a zygote for each, and half the memory.
+Two judges share one zygote: it costs one import of torch less than a zygote for each.
 """
 
 from __future__ import annotations

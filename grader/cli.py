@@ -5,6 +5,7 @@ What is slow to import (the judge, NumPy, pytest) is imported inside the command
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ app.add_typer(author, name="author")
 
 def main() -> None:
     """Run the command line."""
+    gc.disable()  # what is imported stays; the judge turns it on again when there is something to collect
     with told():
         app(prog_name="grader")
 

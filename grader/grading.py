@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from grader.bench import Zygotes
@@ -117,6 +115,9 @@ def _run(units: Sequence[Unit], options: Options, take: OnResult) -> None:
 
 def _run_apart(units: Sequence[Unit], options: Options, take: OnResult) -> None:
     """Sections side by side, each in a judge of its own process."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # slow to import, seldom needed
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         futures = [pool.submit(_judge_one, unit, options.level) for unit in units]
         try:

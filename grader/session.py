@@ -113,6 +113,7 @@ class Session:
             torch.set_num_threads(
                 1
             )  # oracles are small: a second thread costs more than it saves, far more on a busy machine
+        gc.enable()
         gc.collect()
         gc.freeze()  # a million objects that never change: looking at them again would take most of a session's time
 

@@ -126,6 +126,11 @@ class Handle:
             return False
         return (self._wall_link, self._wall_number) == (other._wall_link, other._wall_number)
 
+    def __ne__(self, other: object) -> bool:
+        raise TypeError(
+            "that two objects of a learner differ decides nothing: read plain data from them and compare that"
+        )
+
     def __hash__(self) -> int:
         return hash(self._wall_number)
 

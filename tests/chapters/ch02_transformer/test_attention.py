@@ -427,6 +427,8 @@ def test_mha_gradients(learner, torch_rng):
 def test_heads_must_divide_the_channels(learner, hidden_size, num_heads):
     """A number of heads that does not divide the channels is a ValueError."""
     check_raises(ValueError, learner.MultiHeadAttention, hidden_size, num_heads)
+    fitting = learner.MultiHeadAttention(hidden_size, 2).state_dict()
+    check_equal(fitting["q_proj.weight"].shape, torch.Size([hidden_size, hidden_size]), of="the shape of q_proj.weight")
 
 
 # --- cross_attention ---
@@ -589,6 +591,8 @@ def test_shared_heads_collect_gradients(learner, torch_rng):
 def test_groups_must_be_equal(learner, torch_rng, num_heads, num_kv_heads):
     """A number of key-value heads that does not divide the query heads is a ValueError."""
     check_raises(ValueError, learner.grouped_query_attention, *grouped_inputs(torch_rng, num_heads, num_kv_heads))
+    shared = grouped_inputs(torch_rng, num_heads, 1)  # one key-value head for all divides any number
+    check_close(learner.grouped_query_attention(*shared), grouped_oracle(*shared), **F64, of="the output of one group")
 
 
 # --- norms ---
