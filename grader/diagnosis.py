@@ -1,6 +1,6 @@
 """Which known mistake explains a failure: the failing checks are replayed against the mistakes, answers compared.
 
-A mistake is named when on all failing checks it gives what the learner's code gives, within the check's own tolerance,
+A mistake is named when on the failing checks it gives what the learner's code gives, within the check's own tolerance,
 when these answers say something, and when no other mistake fits as well.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,21 +52,37 @@ class Diagnosis:
         self.section = section
         self.exercise = exercise
 
-    def name_mistake(self, failing: Mapping[str, Evidence], replay: Replay) -> str:
-        """The sentence of the one mistake that fits, or nothing. Takes about five seconds at the most."""
+    def name_mistakes(self, failing: Mapping[str, Evidence], replay: Replay) -> dict[str, str]:
+        """Check id → the sentence of the mistake that explains it. Takes about five seconds at the most.
+
+        One that explains all failing checks is named for all. Where none does, because two mistakes were made at once,
+        one that alone explains some of them, two at least, is named for these.
+        """
         mistakes = mistakes_of(self.section, self.exercise.name)
-        solution = self.section.solution
-        if not mistakes or solution is None:
-            return ""
-        text, until = solution.read_text("utf-8"), time.monotonic() + SECONDS
-        fitting: list[Mistake] = []
-        for mistake in mistakes:
-            if time.monotonic() > until:
-                return ""  # with some untried, "no other fits" would be a guess
-            if self._fits(mistake, text, failing, replay):
-                fitting.append(mistake)
-        says = {mistake.says for mistake in fitting}
-        return says.pop() if len(says) == 1 else ""
+        if not mistakes or self.section.solution is None:
+            return {}
+        solution, until = self.section.solution.read_text("utf-8"), time.monotonic() + SECONDS
+        try:
+            fitting = [each for each in _in_time(mistakes, until) if self._fits(each, solution, failing, replay)]
+            says = {mistake.says for mistake in fitting}
+            if says:
+                return dict.fromkeys(failing, says.pop()) if len(says) == 1 else {}
+            explained = {each: self._explained(each, solution, failing, replay) for each in _in_time(mistakes, until)}
+        except TimeoutError:
+            return {}  # with some untried, "no other fits" would be a guess
+        by_check = {check: {each.says for each in mistakes if check in explained[each]} for check in failing}
+        return {check: found.pop() for check, found in by_check.items() if len(found) == 1}
+
+    def _explained(
+        self, mistake: Mistake, solution: str, failing: Mapping[str, Evidence], replay: Replay
+    ) -> frozenset[str]:
+        """The checks of which a mistake alone gives the learner's answers, if they are two or more."""
+        if mistake.recognise is not None:
+            return frozenset()
+        source = mistake.patched(solution)
+        telling = {check: evidence for check, evidence in failing.items() if informative(evidence.answers)}
+        found = frozenset(check for check, each in telling.items() if _alike(each, replay(source, check), True))
+        return found if len(found) > 1 else frozenset()
 
     def _fits(self, mistake: Mistake, solution: str, failing: Mapping[str, Evidence], replay: Replay) -> bool:
         if mistake.recognise is not None:
@@ -76,6 +92,14 @@ class Diagnosis:
             return False
         source = mistake.patched(solution)
         return all(_alike(evidence, replay(source, check), answers_say) for check, evidence in failing.items())
+
+
+def _in_time(mistakes: Sequence[Mistake], until: float) -> Iterator[Mistake]:
+    """One after another; raises TimeoutError when the time is over before all were tried."""
+    for mistake in mistakes:
+        if time.monotonic() > until:
+            raise TimeoutError
+        yield mistake
 
 
 def _alike(ours: Evidence, theirs: Evidence | None, answers: bool) -> bool:

@@ -141,7 +141,7 @@ class Grading:
         if not failing:
             return {}
         evidence = {id: Evidence(outcome.trace, outcome.close) for id, outcome in failing.items()}
-        says = ""
+        says: dict[str, str] = {}
         with suppress(Exception, JudgeOutOfTime), deadline(DIAGNOSIS), ExitStack() as stack:  # answers may be hostile
             benches: dict[str, Bench] = {}
 
@@ -159,8 +159,8 @@ class Grading:
                 evidence: Evidence | None = known[key]
                 return evidence
 
-            says = Diagnosis(self.job.section, exercise).name_mistake(evidence, remembered)
-        return dict.fromkeys(failing, says) if says else {}
+            says = Diagnosis(self.job.section, exercise).name_mistakes(evidence, remembered)
+        return says
 
     def _bench_of(self, source: str) -> Bench:
         """Workers for a mistake: each keeps one for all the checks that it is replayed in."""

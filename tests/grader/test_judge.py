@@ -222,6 +222,13 @@ def test_a_failure_says_what_came_and_names_the_mistake(check):
     assert results["product"].status == "passed"
 
 
+def test_two_mistakes_at_once_are_told_apart(check):
+    """Where none explains all failures, one that alone explains some of them, two at least, is named for these."""
+    results = check(double="return x * x if x is not None else 'nothing'")
+
+    assert [c.diagnosis for c in results["double"].checks] == ["You squared x.", "You squared x.", ""]
+
+
 def test_a_mistake_nobody_knows_is_not_named(check):
     """Nothing is guessed: an answer that no mistake gives has no diagnosis."""
     assert {c.diagnosis for c in check(double="return 2.5 * x")["double"].checks} == {""}
