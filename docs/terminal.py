@@ -1,8 +1,9 @@
 """Draws `docs/terminal.svg`, the picture in the README: a real run on a workspace with classic mistakes.
 
-    python docs/terminal.py
+python docs/terminal.py
 """
 
+import io
 import os
 import shlex
 import sys
@@ -25,7 +26,8 @@ scores = query @ key.transpose(-2, -1) / query.shape[-1]
 }
 # Rich's own frame brings fonts from a server; this one takes what the reader has.
 FRAME = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img" xml:space="preserve">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}"
+ role="img" xml:space="preserve">
 <title>grader check, with a classic mistake named</title>
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -43,7 +45,9 @@ def run(*arguments, folder):
     """What the command prints on a terminal of 80 columns."""
     line = shlex.join([sys.executable, "-m", "grader", *arguments])
     command = shlex.join(["sh", "-c", f"{line} 2>/dev/null"])  # without the progress line
-    return pexpect.run(command, cwd=folder, env={**os.environ, "TERM": "xterm"}, dimensions=(80, 80), timeout=120).decode()
+    return pexpect.run(
+        command, cwd=folder, env={**os.environ, "TERM": "xterm"}, dimensions=(80, 80), timeout=120
+    ).decode()
 
 
 def main():
@@ -56,7 +60,7 @@ def main():
             text = text[:start] + body + text[start + len("raise NotImplementedError") :]
         path.write_text(text)
         shown = run("check", "ch02", folder=str(path.parents[1]))
-    console = Console(record=True, width=82, file=open(os.devnull, "w"))
+    console = Console(record=True, width=82, file=io.StringIO())
     console.print(Text.from_ansi("$ grader check ch02\n" + shown.replace("\r", "")))
     (HERE / "terminal.svg").write_text(console.export_svg(theme=MONOKAI, code_format=FRAME, unique_id="t"))
 

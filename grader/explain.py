@@ -18,6 +18,7 @@ from grader.sandbox.link import Link
 from grader.text import clean, describe
 
 OUTPUT_SHOWN = 1000
+LINES_SHOWN = 20
 MESSAGE_SHOWN = 4000
 # How the libraries say that memory ran out, beside MemoryError.
 NO_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate|Cannot allocate memory|std::bad_alloc")
@@ -46,8 +47,8 @@ class Source:
 
 def explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
     """The status of a check that ended with `error`, and the message."""
-    status, text, printed = explain_apart(error, link, source)
-    return status, f"{text}\n{printed}" if printed else text
+    status, text, _ = explain_apart(error, link, source)
+    return status, text
 
 
 def explain_apart(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str, str]:
@@ -55,8 +56,7 @@ def explain_apart(error: BaseException, link: Link | None, source: Source) -> tu
     status, text = _explain(error, link, source)
     text = clean(text, MESSAGE_SHOWN, multiline=True)  # a suite may have put text of the learner's into its own
     output = "" if link is None or status is Status.TODO else link.output
-    printed = clean(output.strip(), OUTPUT_SHOWN, multiline=True)
-    return status, text, f"Your code printed:\n{_indented(printed)}" if printed else ""
+    return status, text, _first_lines(clean(output.strip(), OUTPUT_SHOWN, multiline=True))
 
 
 def _explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
@@ -129,5 +129,5 @@ def _last(link: Link | None) -> str:
     return f"{type(last).__name__}" if isinstance(last, BaseException) else describe(last)
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines()[:20])
+def _first_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[:LINES_SHOWN])

@@ -24,7 +24,7 @@ SEVERITY = (Status.BROKEN, Status.FAILED, Status.TODO, Status.BLOCKED, Status.NO
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: its rule, what happened, and what the learner is told."""
+    """One check: its rule, what happened, what the learner is told; `printed` is what their code wrote meanwhile."""
 
     id: str
     rule: str
@@ -34,6 +34,7 @@ class CheckResult:
     message: str = ""
     diagnosis: str = ""
     seconds: float = 0.0
+    printed: str = ""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Outcome:
 
     def told(self, diagnosis: str) -> str:
         """The whole message. How the answer relates to the right one says less than a mistake that explains it."""
-        pieces = (self.message, "" if diagnosis else self.relation, self.hint, self.printed)
+        pieces = (self.message, "" if diagnosis else self.relation, self.hint)
         return "\n".join(piece for piece in pieces if piece)
 
 

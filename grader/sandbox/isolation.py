@@ -22,6 +22,7 @@ from grader.errors import GraderError
 from grader.sandbox import confine
 
 LEVELS = ("process", "strict")
+MODELS = "/models"  # where the model cache is bound, read-only
 OWN_PACKAGES = ("msgpack",)  # what the worker's own half imports
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 OWN_MODULES = """
@@ -41,7 +42,12 @@ DENIED_CALLS = """
 """.split()
 
 
-def environment() -> dict[str, str]:
+def model_cache() -> str:
+    """The folder of downloaded models: GRADER_MODELS, else the user's cache. Workers may read it."""
+    return os.path.abspath(os.environ.get("GRADER_MODELS") or os.path.expanduser("~/.cache/grader/models"))
+
+
+def environment(strict: bool = False) -> dict[str, str]:
     """What a zygote starts with. Each thread's own arena would take 64 MB of the memory that a worker may have."""
     threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
     kept = {name: os.environ[name] for name in ("PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ}
@@ -50,6 +56,7 @@ def environment() -> dict[str, str]:
         **{f"{name}_NUM_THREADS": "1" for name in threads},
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
+        "GRADER_MODELS": MODELS if strict else model_cache(),
         "MALLOC_ARENA_MAX": "2",
     }
 
@@ -62,11 +69,12 @@ def python(sockets: list[str], strict: bool) -> list[str]:
 
 def configuration(packages: tuple[str, ...], strict: bool) -> dict[str, Any]:
     standard = [sysconfig.get_path("stdlib"), os.path.join(sysconfig.get_path("stdlib"), "lib-dynload")]
+    readable = [*_system_paths(), "/site", *([MODELS] if os.path.isdir(model_cache()) else [])]
     return {
         "packages": packages,
         "allowed": sorted({name for dist in closure(packages) for name in import_names(dist)}),
         "paths": [*standard, *(["/site"] if strict else site_folders())],
-        "strict": {"readable": [*_system_paths(), "/site"], "seccomp": seccomp_program().hex()} if strict else None,
+        "strict": {"readable": readable, "seccomp": seccomp_program().hex()} if strict else None,
     }
 
 
@@ -130,6 +138,7 @@ def bubblewrap(packages: tuple[str, ...]) -> list[str]:
     bound = [(path, path) for path in _system_paths()]
     bound += [(str(PACKAGE_ROOT / f"grader/{name}.py"), f"/site/grader/{name}.py") for name in OWN_FILES]
     bound += [pair for distribution in closure((*packages, *OWN_PACKAGES)) for pair in _site_entries(distribution)]
+    bound += [(model_cache(), MODELS)] if os.path.isdir(model_cache()) else []
     # Folders made on the way to a bind are closed to others by default, and the zygote does not stay root.
     parents = {str(parent) for _, inside in bound for parent in Path(inside).parents} - {"/"}
     for folder in (*sorted(parents), confine.SCRATCH):

@@ -182,9 +182,9 @@ def _spawn_worker(*sockets: socket.socket) -> subprocess.Popen[bytes]:
     return _popen(isolation.python([",".join(numbers)], strict=False), pass_fds=[sock.fileno() for sock in sockets])
 
 
-def _popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+def _popen(command: list[str], strict: bool = False, **options: Any) -> subprocess.Popen[bytes]:
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, env=isolation.environment(), cwd=os.path.abspath(os.sep), **streams)
+    return subprocess.Popen(command, env=isolation.environment(strict), cwd=os.path.abspath(os.sep), **streams)
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:
@@ -216,6 +216,6 @@ def start(level: str, packages: tuple[str, ...]) -> Zygote | Standby:
     with theirs:
         around = isolation.bubblewrap(packages) if strict else []
         command = [*around, *isolation.python([str(theirs.fileno())], strict)]
-        process = _popen(command, pass_fds=[theirs.fileno()])
+        process = _popen(command, strict, pass_fds=[theirs.fileno()])
     ours.send(json.dumps(isolation.configuration(packages, strict)).encode())
     return Zygote(ours, process, level)

@@ -14,6 +14,7 @@ from grader.errors import GraderError
 from grader.sandbox import isolation, launch
 from grader.sandbox.handles import LearnerError
 from grader.sandbox.learner import Learner
+from grader.sandbox.link import Link
 from tests.grader.corpus import HERE, VICTIM, descendants
 
 pytestmark = pytest.mark.skipif(bool(isolation.missing_for_strict()), reason="no strict level here")
@@ -66,8 +67,6 @@ def start_a_child():
 @pytest.fixture(scope="module")
 def shared(zygotes):
     """One worker for all the attempts that leave it as it is."""
-    from grader.sandbox.link import Link
-
     link = Link(zygotes("strict", ("numpy",)))
     link.limit(120)
     link.ask("load", "inside", INSIDE, "inside.py", [])
@@ -390,3 +389,23 @@ def test_it_is_refused_and_never_weakened(monkeypatch):
         launch.start("strict", ("numpy",))
     assert "bubblewrap" in str(caught.value) and "apt-get install bubblewrap" in str(caught.value)
     assert (threading.active_count(), descendants(os.getpid())) == before
+
+
+def test_the_model_cache_is_there_to_read(tmp_path, monkeypatch):
+    """Downloaded models are bound read-only at /models, which GRADER_MODELS names inside."""
+    (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+    tmp_path.chmod(0o755)  # pytest's folders are their owner's alone, and a worker is nobody
+    monkeypatch.setenv("GRADER_MODELS", str(tmp_path))
+    zygote = launch.start("strict", ("numpy",))
+    try:
+        link = Link(zygote)
+        link.limit(20)
+        link.ask("load", "inside", INSIDE, "inside.py", [])
+        learner = Learner(link)
+
+        assert learner.evaluate("open(os.environ['GRADER_MODELS'] + '/tiny.gguf', 'rb').read()") == b"GGUF"
+        assert learner.attempt("open('/models/tiny.gguf', 'ab')") in ("EACCES", "EROFS")
+        assert learner.attempt("os.unlink('/models/tiny.gguf')") in ("EACCES", "EROFS")
+        link.end()
+    finally:
+        zygote.close()
