@@ -77,8 +77,7 @@ def grade_some(queue: Any, done: Any, controls: Any, diagnose: bool) -> None:
 
     with Zygotes("strict") as zygotes:
         if controls is not None:
-            packages = tuple(dict.fromkeys(("numpy", *section.worker)))
-            zygotes._running[packages] = Zygote(controls.get(), None, "strict")
+            zygotes.adopt(section.worker, Zygote(controls.get(), None, "strict"))
         judge.run([section], jobs(), hear, zygotes)
 
 

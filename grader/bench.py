@@ -24,10 +24,14 @@ class Zygotes:
 
     def start(self, packages: Iterable[str]) -> Zygote | Standby:
         """The zygote for these packages; returns at once, it gets ready meanwhile."""
-        key = tuple(dict.fromkeys(("numpy", *packages)))
+        key = _key(packages)
         if key not in self._running:
             self._running[key] = launch.start(self.level, key)
         return self._running[key]
+
+    def adopt(self, packages: Iterable[str], zygote: Zygote) -> None:
+        """Take a zygote that another judge started (see `Zygote.attach`) instead of starting one."""
+        self._running[_key(packages)] = zygote
 
     def close(self) -> None:
         for zygote in self._running.values():
@@ -39,6 +43,10 @@ class Zygotes:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _key(packages: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(("numpy", *packages)))
 
 
 @dataclass(frozen=True)

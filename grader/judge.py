@@ -146,20 +146,18 @@ class Grading:
             benches: dict[str, Bench] = {}
 
             def replay(source: str, check: str) -> Evidence | None:
-                """The evidence of a mistake on one check; None when the mistake passes it."""
-                if source not in benches:
-                    benches[source] = stack.enter_context(self._bench_of(source))
-                outcome = self._replay(exercise, benches[source], check)
-                return Evidence(outcome.trace, outcome.close) if outcome.status is not Status.PASSED else None
-
-            def remembered(source: str, check: str) -> Evidence | None:
-                key, known = (source, check, self.job.seed_for(exercise)), self.job.trying.replayed
+                """The evidence of a mistake on one check, remembered by the session; None when the mistake passes."""
+                key, known = (source, check, self.job.seed_for(exercise)), self.session.replayed
                 if key not in known:
-                    known[key] = replay(source, check)
+                    if source not in benches:
+                        benches[source] = stack.enter_context(self._bench_of(source))
+                    outcome = self._replay(exercise, benches[source], check)
+                    passed = outcome.status is Status.PASSED
+                    known[key] = None if passed else Evidence(outcome.trace, outcome.close)
                 evidence: Evidence | None = known[key]
                 return evidence
 
-            says = Diagnosis(self.job.section, exercise).name_mistakes(evidence, remembered)
+            says = Diagnosis(self.job.section, exercise).name_mistakes(evidence, replay)
         return says
 
     def _bench_of(self, source: str) -> Bench:

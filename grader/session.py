@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from grader.sandbox.link import Link
 from grader.sandbox.proof import prove
 from grader.trial import Outcome, Trial, deadline
 
+REMEMBERED = 5000  # answers of mistakes, each as large as what one check asks for
 GRACE = 2.0  # seconds for the judge's own work on a check, beyond what the worker had
 CONFIGURATION = Path(__file__).with_name("judge.ini")
 QUIET = """
@@ -74,6 +76,15 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
+class Remembered(dict[tuple[str, str, int], Any]):
+    """What known mistakes answered (text, check, seed → evidence): a whole class makes the same ones."""
+
+    def __setitem__(self, key: tuple[str, str, int], value: Any) -> None:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        super().__setitem__(key, value)
+
+
 class Session:
     """The plugin that makes a pytest session a judge."""
 
@@ -84,6 +95,7 @@ class Session:
         self.error: BaseException | None = None
         self.unusable: dict[str, str] = {}  # section id → why its suite cannot be collected here
         self.items: dict[str, list[pytest.Item]] = {}
+        self.replayed = Remembered()
         self._failure: BaseException | None = None
         self._bench: Bench | None = None
         self._link: Link | None = None

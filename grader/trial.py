@@ -24,8 +24,6 @@ class Trying:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by check id, where less than the check's own limit
     first_failure: bool = False  # what comes after it is left out as well
     attend: Callable[[str, Link], None] | None = None  # told each case and its worker before it begins
-    # What mistakes were seen to answer (text, check, seed → evidence); shared, a second diagnosis needs no worker.
-    replayed: dict[tuple[str, str, int], Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from grader.author.findings import Finding
 from grader.bench import Bench, Zygotes
@@ -33,7 +33,6 @@ class Hearing:
         self.solution = read_text(section.solution)
         self.stub = pristine(section)
         self.seconds: dict[str, float] = {}  # by check id: the solution's own time
-        self._replayed: dict[tuple[str, str, int], Any] = {}
         self._results: dict[str, ExerciseResult] = {}
         self._lines = {mark.function: mark.line for mark in marks(section.suite)} if section.suite else {}
         self._fixed = without_randomness(read_text(section.suite)) if section.suite else frozenset()
@@ -54,7 +53,6 @@ class Hearing:
     ) -> Trial[ExerciseResult]:
         """The result of a text for one exercise."""
         alone = replace(exercise, needs=())
-        trying = replace(trying, replayed=self._replayed) if diagnose else trying
         yield Job(self.section, text.encode(), self.stub, (alone,), seed=seed, diagnose=diagnose, trying=trying)
         return self._results[exercise.id]
 
