@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+# Told the expected value and the tolerance of every comparison that holds: the author's gate looks for loose ones.
+WATCHERS: list[Callable[[Any, float, float], None]] = []
+
+
 class CheckFailed(AssertionError):
     """A rule does not hold.
 
@@ -70,6 +74,8 @@ def check_close(
     says = explain(got, expected, rule, of)
     if says is not None:
         raise CheckFailed(says, (float(rtol), float(atol)), says.relation if isinstance(says, Says) else "")
+    for watch in WATCHERS:
+        watch(expected, rtol, atol)
 
 
 def check_equal(got: Any, expected: Any, *, of: str = "the result") -> None:

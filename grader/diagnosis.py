@@ -137,14 +137,14 @@ def _same(a: Any, b: Any, rule: Rule) -> bool:
 def informative(trace: list[Any]) -> bool:
     """Whether answers say something: two different finite values, or a single one that is no trivial number."""
     seen: set[Any] = set()
-    for leaf in _leaves(trace):
+    for leaf in leaves_of(trace):
         seen.add(leaf)
         if len(seen) > 1:
             return True
     return bool(seen - {0, 1, -1, ""})
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves_of(value: Any) -> Iterator[Any]:
     """Finite numbers and texts in plain data, up to a bound."""
     if is_tensor(value):
         value = value.detach().double().numpy() if not value.is_complex() else value.detach().numpy()
@@ -158,10 +158,10 @@ def _leaves(value: Any) -> Iterator[Any]:
     elif isinstance(value, str | bytes):
         yield value
     elif isinstance(value, dict):
-        yield from _leaves(list(value.values()))
+        yield from leaves_of(list(value.values()))
     elif isinstance(value, list | tuple | set | frozenset | Record):
         for item in value:
-            yield from _leaves(item)
+            yield from leaves_of(item)
 
 
 def mistakes_of(section: Section, exercise: str) -> tuple[Mistake, ...]:

@@ -66,7 +66,7 @@ LAYERS = """
     author.calls
     author.mutations
     author.mutants author.imitations author.variations author.wording
-    author.hearing
+    author.hearing author.tolerance
     author.trials author.survivors
     author.gate
     author.ledger author.committed author.render

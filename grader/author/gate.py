@@ -30,12 +30,12 @@ def examine(root: Path, section: Section, exercises: Sequence[Exercise], zygotes
 
 
 def _jobs(hearing: Hearing, exercises: Sequence[Exercise], verdicts: list[Verdict]) -> Iterator[Job]:
-    failing = yield from trials.solution_earns_everything(hearing, exercises)
+    failing, loose = yield from trials.solution_earns_everything(hearing, exercises)
     for exercise in exercises:
         verdict = Verdict(exercise.id, seeds=trials.SEEDS).plus(wording.of_exercise(hearing.section, exercise))
         if exercise.checks and not failing[exercise.id]:
             verdict = yield from _examined(hearing, exercise, verdict)
-        verdicts.append(verdict.plus(failing[exercise.id]))
+        verdicts.append(verdict.plus([*failing[exercise.id], *loose[exercise.id]]))
 
 
 def _examined(hearing: Hearing, exercise: Exercise, verdict: Verdict) -> Trial[Verdict]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from grader.author.findings import Finding
 from grader.author.hearing import TO_THE_FIRST_FAILURE, Hearing, Trial, first_line, passed
 from grader.author.imitations import gives_zeros, knows_the_examples
+from grader.author.tolerance import Loose
 from grader.course import Exercise
 from grader.diagnosis import mistakes_of
 from grader.errors import GraderError
@@ -18,6 +20,7 @@ from grader.mistakes import Mistake
 from grader.results import CheckResult, ExerciseResult, Status
 from grader.stubs import STUB, examples
 
+Found = dict[str, list[Finding]]
 SEEDS = 50
 EXAMPLE_SECONDS = 10.0
 SLOW_SEEDS, SLOW = 3, 0.2  # seeds for a check that takes longer than this many seconds, or that draws nothing
@@ -37,13 +40,15 @@ class Failures:
                 self.first.setdefault(check.id, check)
 
 
-def solution_earns_everything(hearing: Hearing, exercises: Sequence[Exercise]) -> Trial[dict[str, list[Finding]]]:
-    """By exercise id: the checks that the solution fails at some of fifty seeds."""
-    failures = Failures()
+def solution_earns_everything(hearing: Hearing, exercises: Sequence[Exercise]) -> Trial[tuple[Found, Found]]:
+    """By exercise id: the checks that the solution fails at some of fifty seeds, and those that are too loose."""
+    failures, loose = Failures(), Loose()
     quick: frozenset[str] = frozenset()
     for seed in range(SEEDS):
-        trying = Trying(only=quick) if seed >= SLOW_SEEDS else Trying()
-        for result in (yield from hearing.grade(hearing.solution, exercises, seed, trying)):
+        trying = Trying(only=quick) if seed >= SLOW_SEEDS else Trying(attend=loose.attend)
+        with loose.watching() if seed < SLOW_SEEDS else nullcontext():
+            results = yield from hearing.grade(hearing.solution, exercises, seed, trying)
+        for result in results:
             failures.note(seed, result)
             for check in result.checks:
                 hearing.seconds[check.id] = min(check.seconds, hearing.seconds.get(check.id, check.seconds))
@@ -51,7 +56,14 @@ def solution_earns_everything(hearing: Hearing, exercises: Sequence[Exercise]) -
             quick = frozenset(
                 id for id, seconds in hearing.seconds.items() if seconds <= SLOW and hearing.is_random(id)
             )
-    return {each.id: [*_of_solution(hearing, each, failures)] for each in exercises}
+    failing = {each.id: [*_of_solution(hearing, each, failures)] for each in exercises}
+    return failing, {each.id: [*_of_loose(hearing, each, loose)] for each in exercises}
+
+
+def _of_loose(hearing: Hearing, exercise: Exercise, loose: Loose) -> Iterator[Finding]:
+    for check in (check for check in exercise.checks if check.function in loose.checks):
+        says = f"{check.function} compares with a tolerance so loose that zeros would pass."
+        yield Finding(hearing.at_check(check.id), says, "Tighten it, or draw inputs whose answers are larger.")
 
 
 def _of_solution(hearing: Hearing, exercise: Exercise, failures: Failures) -> Iterator[Finding]:

@@ -275,6 +275,10 @@ BROKEN = {
         {SOURCE: [("    return (x", "    if by is None:\n        by = 1.0\n    return (x")]},
         "of `shifted` are killed",
     ),
+    "one loose tolerance": (
+        {CHECKS: [("check_close(after, x, rtol=0)", "check_close(after, x, rtol=0, atol=1e6)")]},
+        "test_x_stays compares with a tolerance so loose that zeros would pass",
+    ),
     "zeros pass": ({CHECKS: LOOSE}, "shifts.py:6 Zeros of the right shape earn 5 of 5 points of `shifted`"),
 }  # fmt: skip
 
