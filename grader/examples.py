@@ -14,11 +14,10 @@ from grader.explain import Source, explain, import_failed
 from grader.results import CheckResult, ExerciseResult, Status
 from grader.sandbox.ending import WorkerLost
 from grader.sandbox.handles import LearnerError
-from grader.stubs import Example, examples, is_stub
+from grader.stubs import EXAMPLE_RULE, Example, examples, is_stub
 from grader.suite import module_of
 from grader.text import clean
 
-RULE = "The example in the docstring gives what it shows."
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 SECONDS = 10.0
 
@@ -33,7 +32,7 @@ def grade_examples(
 
 def _grade(exercise: Exercise, source: bytes | None, stub: str, bench: Bench) -> ExerciseResult:
     status, message = run_examples(exercise, source, stub, bench)
-    check = CheckResult(f"{exercise.id}/example", RULE, status, 0.0, 0.0, message)
+    check = CheckResult(f"{exercise.id}/example", EXAMPLE_RULE, status, 0.0, 0.0, message)
     return ExerciseResult(exercise.id, exercise.kind, (check,))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
@@ -45,25 +46,37 @@ class Source:
         return f"  {self.filename}, line {number}{inside}" + (f"\n      {text}" if text else "")
 
 
+class Explained(NamedTuple):
+    """What became of a check: its status, what the learner is told, the learner's own lines, what the code printed."""
+
+    status: Status
+    message: str
+    where: str
+    printed: str
+
+
 def explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
     """The status of a check that ended with `error`, and the message."""
-    status, text, _ = explain_apart(error, link, source)
-    return status, text
+    told = explain_apart(error, link, source)
+    return told.status, f"{told.message}\n{told.where}".rstrip()
 
 
-def explain_apart(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str, str]:
-    """The same, with what the code printed apart."""
-    status, text = _explain(error, link, source)
+def explain_apart(error: BaseException, link: Link | None, source: Source) -> Explained:
+    """The same piece by piece, in the order in which a report tells them."""
+    where = ""
+    if isinstance(error, LearnerError):
+        status, text = _raised(error)
+        where = "" if status is Status.TODO else "\n".join(source.at(*frame) for frame in error.frames[-3:])
+    else:
+        status, text = _explain(error, link, source)
     text = clean(text, MESSAGE_SHOWN, multiline=True)  # a suite may have put text of the learner's into its own
     output = "" if link is None or status is Status.TODO else link.output
-    return status, text, _first_lines(clean(output.strip(), OUTPUT_SHOWN, multiline=True))
+    return Explained(status, text, where, _first_lines(clean(output.strip(), OUTPUT_SHOWN, multiline=True)))
 
 
 def _explain(error: BaseException, link: Link | None, source: Source) -> tuple[Status, str]:
     if isinstance(error, CheckFailed):
         return Status.FAILED, error.message
-    if isinstance(error, LearnerError):
-        return _raised(error, source)
     if isinstance(error, WorkerLost):
         return Status.BROKEN, lost(error, source)
     if isinstance(error, CannotCross):
@@ -79,20 +92,19 @@ def _explain(error: BaseException, link: Link | None, source: Source) -> tuple[S
     return Status.FAILED, f"The check could not use what came back ({_last(link)})."
 
 
-def _raised(error: LearnerError, source: Source) -> tuple[Status, str]:
+def _raised(error: LearnerError) -> tuple[Status, str]:
     name, text = clean(error.mro[0] if error.mro else "an exception", 80), clean(error.text, 400, multiline=True)
-    where = "\n".join(source.at(*frame) for frame in error.frames[-3:])
     if "NotImplementedError" in error.mro:
         return Status.TODO, "Not written yet."
     if "MemoryError" in error.mro or NO_MEMORY.search(error.text):
-        return Status.BROKEN, f"Out of memory.\n{where}".rstrip()
+        return Status.BROKEN, "Out of memory."
     if "ForbiddenShortcut" in error.mro:
-        return Status.FAILED, f"This exercise asks you to write `{text}` yourself, but your code calls it:\n{where}"
+        return Status.FAILED, f"This exercise asks you to write `{text}` yourself, but your code calls it:"
     missing = re.fullmatch(r"No module named '([\w.]{1,60})'", error.text)
     if "ModuleNotFoundError" in error.mro and missing:
         package = missing[1].partition(".")[0]
-        return Status.FAILED, f"This section works without `{package}`: write that part yourself.\n{where}".rstrip()
-    return Status.FAILED, f"Your code raised {name}: {text}\n{where}".rstrip()
+        return Status.FAILED, f"This section works without `{package}`: write that part yourself."
+    return Status.FAILED, f"Your code raised {name}: {text}"
 
 
 def lost(error: WorkerLost, source: Source) -> str:
@@ -109,7 +121,7 @@ def import_failed(error: Exception, source: Source) -> str:
     """Why no exercise of a file could be checked."""
     if isinstance(error, WorkerLost):
         return f"{source.filename} cannot be imported: {lost(error, source)}"
-    status, text = _explain(error, None, source)
+    status, text = explain(error, None, source)
     if status is Status.TODO:
         text = "it raises NotImplementedError when imported."
     return f"{source.filename} cannot be imported.\n{text}"

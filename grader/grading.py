@@ -14,7 +14,7 @@ from grader.course import Course, Exercise, Section
 from grader.files import present, read_bytes
 from grader.progress import Progress, Record, source_hash
 from grader.results import CheckResult, ExerciseResult, Report, Status
-from grader.stubs import is_stub, pristine
+from grader.stubs import EXAMPLE_RULE, is_stub, pristine
 from grader.workspace import Workspace
 
 if TYPE_CHECKING:  # the judge imports pytest, which a run with nothing to judge does not need
@@ -192,9 +192,7 @@ def _not_written(exercise: Exercise) -> ExerciseResult:
     """Every check of an exercise that is still its stub (or whose file is gone)."""
     says = "Not written yet."
     checks = tuple(CheckResult(c.id, c.rule, Status.TODO, 0.0, c.points, says) for c in exercise.checks)
-    example = CheckResult(
-        f"{exercise.id}/example", "The example in the docstring gives what it shows.", Status.TODO, 0.0, 0.0, says
-    )
+    example = CheckResult(f"{exercise.id}/example", EXAMPLE_RULE, Status.TODO, 0.0, 0.0, says)
     return ExerciseResult(exercise.id, exercise.kind, checks or (example,))
 
 

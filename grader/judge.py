@@ -172,4 +172,6 @@ class Grading:
     def _result(self, check: Check, outcome: Outcome, diagnosis: str) -> CheckResult:
         points = check.points if outcome.status is Status.PASSED else 0.0
         facts = (check.id, check.rule, outcome.status, points, check.points)
-        return CheckResult(*facts, outcome.told(diagnosis), diagnosis, round(outcome.seconds, 4), outcome.printed)
+        return CheckResult(
+            *facts, outcome.told(diagnosis), diagnosis, round(outcome.seconds, 4), outcome.where, outcome.printed
+        )

@@ -24,7 +24,10 @@ SEVERITY = (Status.BROKEN, Status.FAILED, Status.TODO, Status.BLOCKED, Status.NO
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: its rule, what happened, what the learner is told; `printed` is what their code wrote meanwhile."""
+    """One check: its rule, what happened, what the learner is told.
+
+    `where` are the learner's own lines where their code raised; `printed` is what it wrote meanwhile.
+    """
 
     id: str
     rule: str
@@ -34,6 +37,7 @@ class CheckResult:
     message: str = ""
     diagnosis: str = ""
     seconds: float = 0.0
+    where: str = ""
     printed: str = ""
 
 

@@ -219,9 +219,9 @@ class Session:
             return Outcome(Status.PASSED)
         if isinstance(failure, GraderError):
             raise failure
-        status, message, printed = explain_apart(failure, link, trial.source)
-        outcome = Outcome(status, message, list(link.trace), getattr(failure, "close", None))
-        outcome.relation, outcome.printed = getattr(failure, "relation", ""), printed
+        told = explain_apart(failure, link, trial.source)
+        outcome = Outcome(told.status, told.message, list(link.trace), getattr(failure, "close", None))
+        outcome.relation, outcome.where, outcome.printed = getattr(failure, "relation", ""), told.where, told.printed
         return outcome
 
 

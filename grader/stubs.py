@@ -16,6 +16,7 @@ from grader.files import lines_of, read_text
 from grader.section import Section
 from grader.sources import BEGIN, END, parsed
 
+EXAMPLE_RULE = "The example in the docstring gives what it shows."
 STUB = "raise NotImplementedError"
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 

@@ -55,6 +55,7 @@ class Outcome:
     seconds: float = 0.0
     relation: str = ""  # in which way all that came differs
     hint: str = ""  # where to begin instead
+    where: str = ""  # the learner's own lines, where their code raised
     printed: str = ""
 
     def told(self, diagnosis: str) -> str:

@@ -189,7 +189,7 @@ def _in_short(check: CheckResult) -> str:
 
 
 def _check(look: Look, check: CheckResult) -> list[str]:
-    """The rule, the message, the diagnosis, what the code printed."""
+    """The rule, the message, the diagnosis, the learner's line, what the code printed."""
     lead = _LEADS[check.status]
     lines = look.wrap(f"{lead} {check.rule}", "    ", "      ")
     lines[0] = lines[0].replace(lead, look.paint(lead, *WORDS[check.status][1]), 1)
@@ -197,6 +197,7 @@ def _check(look: Look, check: CheckResult) -> list[str]:
     if check.diagnosis:
         said = look.wrap(f"Likely reason: {check.diagnosis}", "    ", "      ")
         lines += ["", said[0].replace("Likely reason:", look.paint("Likely reason:", "bold"), 1), *said[1:]]
+    lines += ["", *look.wrap(check.where, "    ")] if check.where else []
     if check.printed:
         lines += ["", "    Your code printed:", *look.wrap(check.printed, "      ")]
     return lines

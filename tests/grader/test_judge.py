@@ -1,6 +1,7 @@
 """What the judge says of each kind of submission, and what a run remembers."""
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from grader.bench import Zygotes
 from grader.course import Course, select
 from grader.grading import Options, grade
 from grader.progress import Progress
+from grader.report import terminal
+from grader.report.look import Look
 from grader.results import Report, Status
 from grader.workspace import Workspace
 
@@ -200,7 +203,9 @@ def _file(bodies):
 
 
 def message(result, at=0):
-    return [each for each in result.checks if each.status is not Status.PASSED][at].message
+    """What a learner is told of the first check that does not pass, their own lines included."""
+    check = [each for each in result.checks if each.status is not Status.PASSED][at]
+    return f"{check.message}\n{check.where}".rstrip()
 
 
 def test_right_answers_pass(check):
@@ -271,6 +276,18 @@ def test_todo_is_not_failure(check):
 
     assert (results["double"].status, results["product"].status) == ("todo", "todo")
     assert results["triple"].status == "blocked" and "`double`" in message(results["triple"])
+
+
+def test_the_report_tells_in_order(check, course):
+    """Rule, what came, likely reason, the learner's line, what was printed, what to type next."""
+    results = check(double="print('here')\ny = 1 / 0\nreturn y")
+    first = replace(results["double"].checks[0], diagnosis="A reason.")
+    told = replace(results["double"], checks=(first,))
+
+    text = terminal.render(terminal.View(Report(1, "process", (told,)), course, Look(), frozenset()))
+    pieces = [first.rule, "Your code raised", "Likely reason: A reason.", "one.py, line 6", "here", "grader check"]
+    places = [text.find(piece) for piece in pieces]
+    assert -1 not in places and places == sorted(places)
 
 
 def test_missing_names_and_exceptions_are_told_with_the_learners_line(check):
