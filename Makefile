@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: grade test gate bench clean
+.PHONY: grade test models gate bench clean
 
 grade: $(READY)           ## grade exercises/ and show progress across chapters
 	@$(BIN)/grader check || test $$? -eq 1
@@ -12,6 +12,9 @@ grade: $(READY)           ## grade exercises/ and show progress across chapters
 
 test: $(READY)            ## the whole test suite: types, style, grader, course
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+models: $(READY)          ## fetch the real models that hands-on sections and some checks use (180 MB)
+	@$(BIN)/grader models fetch
 
 gate: $(READY)            ## the author's quality gate over everything
 	@$(BIN)/grader author check --all

@@ -18,10 +18,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-try:
-    import matplotlib.style
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("figures need matplotlib: pip install -e '.[figures]'", name=error.name) from None
+import matplotlib.style
 from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]

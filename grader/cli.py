@@ -18,6 +18,7 @@ import typer
 from grader import __version__
 from grader import workspace as workspaces
 from grader.cli_author import author
+from grader.cli_models import models
 from grader.console import COULD_NOT, NOT_ALL, PASSED, look, remark, say, stop, told
 from grader.course import Exercise, Section, select
 from grader.errors import GraderError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Selection = Mapping[Section, tuple[Exercise, ...]]
 app = typer.Typer(cls=Anywhere, epilog=EPILOG, **SETTINGS)
 app.add_typer(author, name="author")
+app.add_typer(models, name="models")
 
 
 def main() -> None:
@@ -223,14 +225,22 @@ def reset(context: typer.Context, exercise: Name) -> None:
 @app.command()
 @told()
 def run(context: typer.Context, section: Annotated[str, typer.Argument(metavar="SECTION")]) -> None:
-    """Run a hands-on section with your code."""
-    from grader.handson import run
+    """Run a hands-on section.
+
+    With your code where it passes, the packaged solution where not.
+    """
+    from grader.handson import prepare
 
     place: Place = context.obj
     found = list(select(place.course, [section]))
     if len(found) != 1:
         raise GraderError(f"`{section}` has {len(found)} sections; this command takes one.", "Name one of them.")
-    raise typer.Exit(run(place.workspace, found[0]))
+    ready = prepare(place.workspace, found[0])
+    say(overview.running(ready.composition, look()))
+    sys.stdout.flush()
+    code, made = ready.start()
+    say(overview.left(made, Path.cwd(), look()))
+    raise typer.Exit(code)
 
 
 @app.command()

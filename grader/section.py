@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.files import read_text
+from grader.models import MODELS
 from grader.sources import Table, marks, outline
 
 SOLUTIONS = "solutions"
@@ -87,7 +88,11 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Section:
-    """A module with its lesson and data. `source` is its text as this course has it: the solution, else the stubs."""
+    """A module with its lesson and data. `source` is its text as this course has it: the solution, else the stubs.
+
+    A hands-on section also says which `models` its run needs and which `parts` of earlier sections it is given: the
+    name by which it calls each, and the id of the exercise (or `chNN/section/function`, for given code).
+    """
 
     id: str
     path: str
@@ -98,6 +103,8 @@ class Section:
     exercises: tuple[Exercise, ...]
     questions: tuple[Question, ...]
     former_ids: tuple[str, ...]
+    models: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
     source: Path
     solution: Path | None
     lesson: Path | None
@@ -126,7 +133,7 @@ def read_section(root: Path, toml: Path) -> Section:
         GraderError: toml and solution do not belong together, or one of them is not as CONTRIBUTING.md says.
     """
     table, slug, module = Table.read(toml), toml.parent.name, toml.stem
-    table.only("number", "title", "builds_on", "worker", "former_ids", "exercises", "questions")
+    table.only("number", "title", "builds_on", "worker", "former_ids", "models", "parts", "exercises", "questions")
     id = f"{slug.partition('_')[0]}/{module}"
     tests = root / "tests" / "chapters" / slug
     suite = _existing(tests / f"test_{module}.py")
@@ -138,6 +145,7 @@ def read_section(root: Path, toml: Path) -> Section:
     return Section(
         id=id, path=f"{slug}/{module}.py", number=table.text("number"), title=table.text("title"),
         builds_on=table.texts("builds_on"), worker=table.texts("worker"), former_ids=table.texts("former_ids"),
+        models=_models(table), parts=tuple(table.pairs("parts").items()),
         exercises=_exercises(table, id, suite), questions=tuple(map(_question, table.array("questions"))),
         source=toml.with_suffix(".py"), solution=solution, lesson=_existing(toml.with_suffix(".md")),
         suite=suite, mistakes=_existing(tests / f"mistakes_{module}.py"),
@@ -146,6 +154,13 @@ def read_section(root: Path, toml: Path) -> Section:
 
 def _existing(path: Path) -> Path | None:
     return path if path.is_file() else None
+
+
+def _models(table: Table) -> tuple[str, ...]:
+    for name in table.texts("models"):
+        if name not in MODELS:
+            raise table.error("models", f"there is no model `{name}`", f"There are: {', '.join(MODELS)}.")
+    return table.texts("models")
 
 
 def _exercises(table: Table, section: str, path: Path | None) -> tuple[Exercise, ...]:

@@ -160,6 +160,10 @@ class Session:
     def seed(self, item: pytest.Item) -> int:
         return self._seed
 
+    @property
+    def level(self) -> str:
+        return self.zygotes.level
+
     def another(self, item: pytest.Item) -> Link:
         assert self._bench is not None
         return self._bench.another()

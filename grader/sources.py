@@ -110,6 +110,12 @@ class Table:
                 raise self.error(name, f"`{key}.{name}` must be a table, but is {data!r}")
         return {name: Table(self.path, self.source, f"{key}.{name}", data) for name, data in value.items()}
 
+    def pairs(self, key: str) -> dict[str, str]:
+        """The table `[key]` of names and texts."""
+        value = self.data.get(key, {})
+        right = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        return dict(self._typed(key, value, right, "a table of texts"))
+
     def array(self, key: str) -> list[Table]:
         """The tables `[[key]]` in order."""
         value = self.data.get(key, [])

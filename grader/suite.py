@@ -17,7 +17,9 @@ import pytest
 from grader.bench import Bench, Module, Zygotes, seed_of
 from grader.course import Course, Section
 from grader.errors import GraderError
+from grader.models import known, missing
 from grader.sandbox.ending import WorkerLost
+from grader.sandbox.isolation import models_inside
 from grader.sandbox.learner import Learner
 from grader.sandbox.link import Link
 
@@ -32,6 +34,9 @@ class Desk(Protocol):
     def seed(self, item: pytest.Item) -> int: ...
 
     def another(self, item: pytest.Item) -> Link: ...
+
+    @property
+    def level(self) -> str: ...
 
 
 DESK = pytest.StashKey[Desk]()
@@ -71,6 +76,30 @@ def execute(request: pytest.FixtureRequest) -> Callable[..., dict[str, str]]:
             link.end()
 
     return execute
+
+
+class FetchedModels:
+    """The folders of fetched models; a check that asks for one that is not here is not run."""
+
+    def __init__(self, level: str) -> None:
+        self._inside = models_inside(level == "strict")
+
+    def __call__(self, name: str) -> str:
+        """The model's folder for the judge."""
+        if reason := missing(name):
+            pytest.skip(reason)
+        return str(known(name).folder)
+
+    def inside(self, name: str) -> str:
+        """The same folder as the learner's code sees it."""
+        self(name)
+        return f"{self._inside}/{name}"
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> FetchedModels:
+    """`model("smollm2")`, the folder of a fetched model, and `model.inside("smollm2")`, the same for the worker."""
+    return FetchedModels(request.config.stash[DESK].level)
 
 
 @pytest.fixture
@@ -136,6 +165,10 @@ class SolutionDesk:
 
     def another(self, item: pytest.Item) -> Link:
         return self._bench(item.path)[1].another()
+
+    @property
+    def level(self) -> str:
+        return self._zygotes.level
 
     def _bench(self, suite: Path) -> tuple[Section, Bench]:
         if suite not in self._benches:

@@ -13,14 +13,16 @@ PACKAGE = ROOT / "grader"
 LAYERS = """
     grader
     errors results text
-    files
-    sources
+    files models
+    sources fetch
     section
     course
     stubs
     exercises
     workspace
     progress
+    parts
+    stage
     shapes scaling
     relations
     arrays
@@ -71,7 +73,7 @@ LAYERS = """
     author.gate
     author.ledger author.committed author.render
     author.main
-    cli_author
+    cli_author cli_models
     cli
     __main__
 """

