@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from grader import __version__
 from grader.errors import GraderError
 from grader.files import read_text
+from grader.models import MODELS, present
 from grader.place import CHECKOUT, Place
 from grader.report.look import Look
 
@@ -41,7 +42,7 @@ class Part:
 
 def examine(place: Place) -> list[Part]:
     """Everything that decides whether learners can work here; only `MISSING` parts keep them from it."""
-    return [_interpreter(), *_packages(), *_course(place), *_isolation(place)]
+    return [_interpreter(), *_packages(), *_course(place), *_models(), *_isolation(place)]
 
 
 def can_work(parts: list[Part]) -> bool:
@@ -134,6 +135,15 @@ def _course(place: Place) -> Iterator[Part]:
         yield Part("hidden checks", State.OK, "installed")
 
 
+def _models() -> Iterator[Part]:
+    for model in MODELS.values():
+        if present(model):
+            yield Part(f"model: {model.name}", State.OK, str(model.folder))
+        else:
+            found = "not fetched (some hands-on runs and checks use it)"
+            yield Part(f"model: {model.name}", State.OPTIONAL, found, f"grader models fetch {model.name}")
+
+
 def _isolation(place: Place) -> Iterator[Part]:
     from grader.sandbox.isolation import missing_for_strict
 
@@ -179,9 +189,9 @@ def render(parts: list[Part], look: Look) -> str:
     lines: list[str] = []
     for part in parts:
         state = look.paint(f"{part.state:8}", *_STYLES[part.state])
-        lines.append(f"  {state}  {part.name:14}  {look.cut(part.found, look.width - 28)}")
+        lines.append(f"  {state}  {part.name:18}  {look.cut(part.found, look.width - 32)}")
         if part.remedy and part.state is not State.OK:
-            lines += look.wrap(part.remedy, " " * 28)
+            lines += look.wrap(part.remedy, " " * 32)
     verdict = "You can work here." if can_work(parts) else "Not yet: see what is marked `missing`."
     return "\n".join([*lines, "", look.paint(verdict, "bold")]) + "\n"
 
