@@ -452,7 +452,7 @@ def test_the_doctor_says_what_to_do(tmp_path: Path) -> None:
 
     assert parts[0].name == "course"
     assert not can_work(parts)
-    assert "  missing   scipy           not installed\n" in shown
+    assert "  missing   scipy               not installed\n" in shown
     assert 'pip install "scipy>=1.11"' in shown
     assert shown.endswith("Not yet: see what is marked `missing`.\n")
 
