@@ -121,6 +121,8 @@ def _same(a: Any, b: Any, rule: Rule) -> bool:
     if type(a) in (Handle, Record) or type(b) in (Handle, Record):
         return type(a) is type(b) and (type(a) is Handle or _same(list(a), list(b), rule))
     if type(a) is not type(b):
+        a, b = _number(a), _number(b)  # a loss may be a float here and NumPy's there
+    if type(a) is not type(b):
         return False
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(_same(x, y, rule) for x, y in zip(a, b, strict=True))
@@ -132,6 +134,11 @@ def _same(a: Any, b: Any, rule: Rule) -> bool:
         return explain(a, b, rule, "an answer") is None
     except TypeError:
         return repr(a) == repr(b)
+
+
+def _number(value: Any) -> Any:
+    """A NumPy scalar as Python's own number; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def informative(trace: list[Any]) -> bool:

@@ -227,6 +227,13 @@ def test_a_failure_says_what_came_and_names_the_mistake(check):
     assert results["product"].status == "passed"
 
 
+def test_a_mistake_is_named_in_any_kind_of_number(check):
+    """A plain float, and NumPy's: the same mistake."""
+    results = check(double="return x * x if np.ndim(x) else np.float64(x) ** 2")
+
+    assert {c.diagnosis for c in results["double"].checks if c.status == "failed"} == {"You squared x."}
+
+
 def test_two_mistakes_at_once_are_told_apart(check):
     """Where none explains all failures, one that alone explains some of them, two at least, is named for these."""
     results = check(double="return x * x if x is not None else 'nothing'")
