@@ -229,7 +229,7 @@ def test_a_failure_says_what_came_and_names_the_mistake(check):
 
 def test_a_mistake_is_named_in_any_kind_of_number(check):
     """A plain float, and NumPy's: the same mistake."""
-    results = check(double="return x * x if np.ndim(x) else np.float64(x) ** 2")
+    results = check(double="return x * x if np.ndim(x) or x is None else np.float64(x) ** 2")
 
     assert {c.diagnosis for c in results["double"].checks if c.status == "failed"} == {"You squared x."}
 
