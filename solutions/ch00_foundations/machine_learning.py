@@ -1,0 +1,281 @@
+"""0.2 Introduction to AI and machine learning: programs that take their rules from examples, and how to judge them.
+
+Sources: Hoerl and Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems; Cox (1958), The
+regression analysis of binary sequences; Cover and Hart (1967), Nearest neighbor pattern classification; Lloyd (1982),
+Least squares quantization in PCM; Hastie, Tibshirani and Friedman (2009), The elements of statistical learning.
+
+Axes:
+    N  examples that a model learns from      M  examples that it is asked about or judged on
+    C  channels, the features of an example   K  classes or clusters
+    T  length of a context, in tokens
+
+Arrays of features are float64; labels, tokens and counts are integers. All randomness comes from the generator that
+is passed in. Arguments are left as they were. NumPy's warnings cost nothing.
+"""
+
+import numpy as np
+
+
+def train_test_split(x, y, fraction, rng):
+    """Set a random part of the examples aside, to judge a model on rows that it has never seen.
+
+    Args:
+        x: (N, C) array of features.
+        y: (N,) array of labels; y[i] belongs to x[i].
+        fraction: float, the share of the rows that go to the test set: round(fraction * N) of them, with Python's
+            round.
+        rng: `numpy.random.Generator`, the only source of randomness: the same state gives the same split, and whatever
+            the generator gives decides it. How you draw from it is up to you.
+
+    Returns:
+        Four arrays in this order: x_train, x_test, y_train, y_test. Every row is in exactly one of the two sets, with
+        its own label, and every set of that size is equally likely to be the test set. Inside a set the rows may stand
+        in any order.
+
+    Raises:
+        ValueError: x and y have different lengths, or one of the two sets would be empty.
+
+    Example:
+        >>> x, y = np.array([[0.5], [1.5], [2.5], [3.5], [4.5]]), np.array([0, 1, 2, 3, 4])
+        >>> x_train, x_test, y_train, y_test = train_test_split(x, y, 0.4, np.random.default_rng(0))
+        >>> len(x_train), len(x_test), sorted([*y_train.tolist(), *y_test.tolist()])
+        (3, 2, [0, 1, 2, 3, 4])
+    """
+    # BEGIN SOLUTION
+    held_out = round(fraction * len(x))
+    if len(x) != len(y) or not 0 < held_out < len(x):
+        raise ValueError(
+            f"need equal lengths and a row in each set, got {len(x)} and {len(y)} rows, {held_out} to test"
+        )
+    # One order for both arrays, cut once: that keeps pairs together and the two sets apart.
+    order = rng.permutation(len(x))
+    test, train = order[:held_out], order[held_out:]
+    return x[train], x[test], y[train], y[test]
+    # END SOLUTION
+
+
+def standardize(train, test):
+    """Bring every channel to mean 0 and standard deviation 1, as measured on the training rows.
+
+    Args:
+        train: (N, C) array.
+        test: (M, C) array, transformed with the numbers found in `train`: it may not influence them.
+
+    Returns:
+        Two arrays, train and test, standardised. The standard deviation divides by N, not by N - 1, and nothing is
+        added to it. A channel that holds the same number in all rows of `train` is only centred, not divided; mind that
+        the standard deviation of three times 0.1 is 1e-17 in floating point.
+
+    Example:
+        >>> train, test = standardize(np.array([[1.0, 7.0], [5.0, 7.0]]), np.array([[9.0, 8.0]]))
+        >>> train.tolist(), test.tolist()  # means 3 and 7; standard deviation 2, and a constant
+        ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
+    """
+    # BEGIN SOLUTION
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    # Compared with its own first entry: the standard deviation of equal numbers need not come out as exactly 0.
+    scale = np.where((train == train[0]).all(axis=0), 1, std)
+    return (train - mean) / scale, (test - mean) / scale
+    # END SOLUTION
+
+
+def linear_regression(x, y, lam=0.0):
+    """Fit a weighted sum of the channels, plus a bias, by least squares with a ridge penalty.
+
+    Args:
+        x: (N, C) array.
+        y: (N,) array, what is to be predicted.
+        lam: float, 0 or more, the strength of the penalty. With 0 the columns of x and a column of ones are linearly
+            independent; with more, any x will do, also N < C.
+
+    Returns:
+        (weights, bias), an array (C,) and a number, that minimise sum((y - x @ weights - bias)**2) +
+        lam * sum(weights**2). The bias is not penalised. Also where columns of x nearly repeat one another, so that the
+        condition number of the centred x reaches 1e7, the weights are right to six digits: a matrix xᵀx squares
+        that number and is no longer good enough; `np.linalg.lstsq`, which is allowed, works on x itself.
+
+    Example:
+        >>> weights, bias = linear_regression(np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 2.0, 6.0]), lam=2.0)
+        >>> weights.round(6).tolist(), round(float(bias), 6)
+        ([1.25], 1.75)
+
+    Hoerl and Kennard (1970).
+    """
+    # BEGIN SOLUTION
+    x_mean, y_mean = x.mean(axis=0), y.mean()
+    # Around their means the data need no bias, so none can be penalised. C more rows ask each weight to be 0: their
+    # squares are the penalty.
+    rows = np.vstack([x - x_mean, np.sqrt(lam) * np.eye(x.shape[1])])  # (N + C, C)
+    wanted = np.concatenate([y - y_mean, np.zeros(x.shape[1])])  # (N + C,)
+    weights = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    return weights, y_mean - x_mean @ weights
+    # END SOLUTION
+
+
+def logistic_regression_step(w, x, y, lr):
+    """Take one step of gradient descent on the mean binary cross-entropy.
+
+    The model says that y is 1 with probability p = 1 / (1 + exp(-x @ w)). It has no bias of its own: a channel that is
+    always 1 makes one.
+
+    Args:
+        w: (C,) array of weights.
+        x: (N, C) array.
+        y: (N,) array of integers, 0 or 1.
+        lr: float, the learning rate.
+
+    Returns:
+        (C,) array, the weights after the step: w minus lr times the gradient of the *mean* over the N rows of
+        -(y log p + (1 - y) log(1 - p)). It is finite and right for scores x @ w of any size, such as 1000 and -1000.
+
+    Example:
+        >>> x, y = np.array([[1.0, 2.0], [1.0, 0.0]]), np.array([1, 0])
+        >>> logistic_regression_step(np.zeros(2), x, y, lr=2.0).tolist()  # both start at p = 1/2
+        [0.0, 1.0]
+
+    Cox (1958).
+    """
+    # BEGIN SOLUTION
+    with np.errstate(over="ignore"):  # exp(1000) is inf, and 1 / inf is the 0 that is meant
+        p = 1 / (1 + np.exp(-(x @ w)))  # (N,)
+    # The slopes of sigmoid and logarithm cancel: what is left of each row is its error, p - y.
+    return w - lr * x.T @ (p - y) / len(x)
+    # END SOLUTION
+
+
+def k_nearest_neighbors(x_train, y_train, x, k):
+    """Label each row of `x` by a vote of the `k` training rows that lie nearest to it.
+
+    Args:
+        x_train: (N, C) array.
+        y_train: (N,) array of integers, any integers, negative ones too: the label of each training row.
+        x: (M, C) array, the rows to label.
+        k: int, how many neighbours vote.
+
+    Returns:
+        (M,) array of integers: for each row the label with most votes, one vote for each neighbour. Near means a small
+        Euclidean distance; of training rows at the same distance the earlier one counts as nearer, also where the k-th
+        place is at stake. Of labels with equally many votes the one whose nearest voter is nearest wins.
+
+    Raises:
+        ValueError: k is less than 1 or greater than N.
+
+    Example:
+        >>> x_train, y_train = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([7, 3, 3, 7])
+        >>> k_nearest_neighbors(x_train, y_train, np.array([[0.0], [5.0], [2.5]]), k=3).tolist()
+        [3, 3, 3]
+        >>> k_nearest_neighbors(x_train, y_train, np.array([[0.0]]), k=4).tolist()  # two votes each; 7 has the nearest
+        [7]
+
+    Cover and Hart (1967).
+    """
+    # BEGIN SOLUTION
+    if not 1 <= k <= len(x_train):
+        raise ValueError(f"k must be between 1 and the number of training rows, {len(x_train)}, got {k}")
+    # The root is left out: it changes no order.
+    squares = ((x[:, None, :] - x_train[None, :, :]) ** 2).sum(axis=-1)  # (M, N)
+    neighbors = y_train[squares.argsort(axis=1, kind="stable")[:, :k]].tolist()
+    # The voters stand nearest first, and max keeps the first of equals: that is the rule for ties.
+    return np.array([max(labels, key=labels.count) for labels in neighbors])
+    # END SOLUTION
+
+
+def k_means(x, centers, steps):
+    """Find K clusters without labels, by Lloyd's two alternating moves.
+
+    Args:
+        x: (N, C) array.
+        centers: (K, C) float64 array, where the centres start.
+        steps: int, 0 or more, how many times to repeat this: give every row to its nearest centre (Euclidean; of
+            centres at the same distance the one with the lowest index), then move every centre to the mean of its rows,
+            all at once. A centre without rows stays where it is.
+
+    Returns:
+        (centers, labels): the centres after the last step, (K, C); and (N,) integers, for every row the index of the
+        nearest of *these* centres.
+
+    Example:
+        >>> x = np.array([[0.0], [2.0], [10.0]])
+        >>> centers, labels = k_means(x, np.array([[0.0], [3.0]]), steps=1)
+        >>> centers.tolist(), labels.tolist()  # 0 to the first; 2 and 10 to the second, whose mean then leaves 2 behind
+        ([[0.0], [6.0]], [0, 0, 1])
+
+    Lloyd (1982).
+    """
+
+    # BEGIN SOLUTION
+    def nearest():
+        return ((x[:, None, :] - centers[None, :, :]) ** 2).sum(axis=-1).argmin(axis=1)  # (N,)
+
+    centers = centers.copy()
+    for _ in range(steps):
+        labels = nearest()
+        # Only clusters that own a row are visited: the mean of nothing is nan.
+        for cluster in np.unique(labels):
+            centers[cluster] = x[labels == cluster].mean(axis=0)
+    return centers, nearest()
+    # END SOLUTION
+
+
+def classification_report(y_true, y_pred, num_classes):
+    """Count what a classifier got right and wrong, class by class.
+
+    Args:
+        y_true: (M,) array of integers 0 ... K - 1, the true classes.
+        y_pred: (M,) array of integers 0 ... K - 1, the predicted classes.
+        num_classes: K. A class may be absent from either array, or from both.
+
+    Returns:
+        A dict with five entries. "accuracy": a number, the share of rows that are right. "confusion": (K, K) integers,
+        entry (i, j) counts the rows of true class i that were predicted as j. "precision", "recall" and "f1": (K,)
+        arrays. Precision is the share of rows predicted as this class that belong to it; recall the share of rows of
+        this class that were predicted as it; F1 their harmonic mean, 2 · precision · recall / (precision + recall).
+        Whatever would divide by zero is 0.
+
+    Example:
+        >>> report = classification_report(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), num_classes=2)
+        >>> report["confusion"].tolist(), report["precision"].tolist(), float(report["accuracy"])
+        ([[2, 1], [0, 1]], [1.0, 0.5], 0.75)
+    """
+    # BEGIN SOLUTION
+    confusion = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(confusion, (y_true, y_pred), 1)
+    hits, predicted, actual = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+    return {
+        "accuracy": hits.sum() / len(y_true),
+        "confusion": confusion,
+        # Where a divisor is 0 there are no hits either, and 0 / 1 is the promised 0.
+        "precision": hits / np.maximum(predicted, 1),
+        "recall": hits / np.maximum(actual, 1),
+        "f1": 2 * hits / np.maximum(predicted + actual, 1),
+    }
+    # END SOLUTION
+
+
+def next_token_pairs(tokens, context):
+    """Turn a text into questions and answers: every stretch of it asks for the token that follows.
+
+    Args:
+        tokens: (N,) array of integers, the text as token ids.
+        context: T, how many tokens a question holds.
+
+    Returns:
+        (inputs, targets), both (N - T, T) integers. Row i of inputs is the stretch tokens[i], ..., tokens[i + T - 1];
+        entry t of the same row of targets is the token that follows entry t of the inputs. The stretches begin at
+        every place that leaves a token to predict, in order, so neighbours overlap.
+
+    Raises:
+        ValueError: context is less than 1, or the text too short for a single row.
+
+    Example:
+        >>> inputs, targets = next_token_pairs(np.array([5, 3, 8, 9]), context=2)
+        >>> inputs.tolist(), targets.tolist()
+        ([[5, 3], [3, 8]], [[3, 8], [8, 9]])
+    """
+    # BEGIN SOLUTION
+    if not 1 <= context < len(tokens):
+        raise ValueError(f"context must be at least 1 and less than the {len(tokens)} tokens, got {context}")
+    # One token more than the context: all but the last ask, all but the first answer.
+    windows = np.lib.stride_tricks.sliding_window_view(tokens, context + 1)  # (N - T, T + 1)
+    return windows[:, :-1], windows[:, 1:]
+    # END SOLUTION
