@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -151,7 +152,8 @@ class Forbidden:
             if isinstance(original, type):
                 owner, attribute, original = original, "__init__", original.__init__  # type: ignore[misc]
             if callable(original):
-                setattr(owner, attribute, self._guard(original, name, filename))
+                with contextlib.suppress(AttributeError, TypeError):  # read-only: the syntax tree alone tells then
+                    setattr(owner, attribute, self._guard(original, name, filename))
 
     def _guard(self, original: Callable[..., Any], name: str, filename: str) -> Callable[..., Any]:
         @functools.wraps(original)

@@ -3,16 +3,20 @@
 import textwrap
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from grader import bench, shortcuts
 from grader.bench import Zygotes
 from grader.course import Course, select
+from grader.diagnosis import same_answers
 from grader.grading import Options, grade
 from grader.progress import Progress
 from grader.report import terminal
 from grader.report.look import Look
 from grader.results import Report, Status
+from grader.sandbox.learnerside import Forbidden
 from grader.workspace import Workspace
 
 SOLUTION = '''\
@@ -234,6 +238,18 @@ def test_a_mistake_is_named_in_any_kind_of_number(check):
     assert {c.diagnosis for c in results["double"].checks if c.status == "failed"} == {"You squared x."}
 
 
+def test_generators_are_compared_by_where_they_stand():
+    """A check that looks at a generator after the call still recognises a mistake."""
+    fresh, used = np.random.default_rng(3), np.random.default_rng(3)
+    used.random()
+    torches = [torch.Generator().manual_seed(seed) for seed in (3, 3, 4)]
+
+    assert same_answers([(1, fresh)], [(1, np.random.default_rng(3))], (0, 0))
+    assert not same_answers([fresh], [used], (0, 0))
+    assert same_answers(torches[:1], torches[1:2], (0, 0))
+    assert not same_answers(torches[:1], torches[2:], (0, 0))
+
+
 def test_two_mistakes_at_once_are_told_apart(check):
     """Where none explains all failures, one that alone explains some of them, two at least, is named for these."""
     results = check(double="return x * x if x is not None else 'nothing'")
@@ -356,6 +372,18 @@ def test_forbidden_shortcuts_are_intercepted_too(check):
     results = check(product="return getattr(np, 'd' + 'ot')(a, b)")
 
     assert "`numpy.dot` yourself" in message(results["product"])
+
+
+def test_a_shortcut_that_cannot_be_intercepted_harms_nobody():
+    """Attributes of types in C cannot be replaced: the syntax tree alone finds them then."""
+    Forbidden().install(["numpy.ndarray.sum", "numpy.dot.nothing"], "answers.py")
+
+    assert [
+        name
+        for _, name in shortcuts.find(
+            "import numpy as np\ndef f(x):\n    np.ndarray.sum(x)\n", "f", ["numpy.ndarray.sum"]
+        )
+    ]
 
 
 def test_shortcuts_are_found_under_any_name():
