@@ -1,10 +1,10 @@
 """Hidden suite of 2.2, embeddings.
 
 Oracles: torch's own embedding and its autograd, binary cross-entropy from torch, a full sort in NumPy, complex numbers
-and slow loops written here, and `embeddings_reference.json`. That file was made once with transformers 5.24.0: the
-rotary results are `LlamaRotaryEmbedding` with `apply_rotary_pos_emb` ("half") and GPT-J's `create_sinusoidal_positions`
-with `apply_rotary_pos_emb` ("interleaved") on random numbers of two decimals; the YaRN ones are
-`ROPE_INIT_FUNCTIONS["yarn"]` of a `LlamaConfig`.
+and slow loops written here, and `embeddings_reference.json`, which `make_embeddings_reference.py` made once with
+transformers 5.24.0: the rotary results are Llama's `LlamaRotaryEmbedding` and `apply_rotary_pos_emb` ("half") and
+GPT-J's `create_sinusoidal_positions` and `apply_rotary_pos_emb` ("interleaved") on random numbers of two decimals; the
+YaRN ones are `ROPE_INIT_FUNCTIONS["yarn"]` of a `LlamaConfig`.
 """
 
 import functools
