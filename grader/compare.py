@@ -70,8 +70,10 @@ def _sequence(got: Any, expected: Any, rule: Rule, at: _Place) -> str | None:
         return must_be(got, expected, at.where)
     for index, (one, other) in enumerate(zip(got, expected, strict=False)):
         says = at.inside(one, other, rule, f"[{index}]")
+        if says and (longer := _longer(got, expected, at)):
+            return f"{longer}\n{says}"  # where they part tells more than how many there are
         if says:
-            return _longer(got, expected, at) or _as_numbers(got, expected, rule, at) or _order(got, expected, says, at)
+            return _as_numbers(got, expected, rule, at) or _order(got, expected, says, at)
     return _longer(got, expected, at)
 
 

@@ -95,7 +95,8 @@ def _explain(error: BaseException, link: Link | None, source: Source) -> tuple[S
 def _raised(error: LearnerError) -> tuple[Status, str]:
     name, text = clean(error.mro[0] if error.mro else "an exception", 80), clean(error.text, 400, multiline=True)
     if "NotImplementedError" in error.mro:
-        return Status.TODO, "Not written yet."
+        inner = clean(error.frames[-1][1], 60) if len(error.frames) > 1 else ""
+        return Status.TODO, f"It calls `{inner}`, which is not written yet." if inner else "Not written yet."
     if "MemoryError" in error.mro or NO_MEMORY.search(error.text):
         return Status.BROKEN, "Out of memory."
     if "ForbiddenShortcut" in error.mro:

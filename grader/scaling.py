@@ -135,8 +135,8 @@ def _size_factors(p: Pair) -> Iterator[tuple[float, str]]:
     for axis, n in enumerate(p.shape):
         if n > 2:
             size = f"and {n} is the size of axis {axis}"
-            yield math.sqrt(n), f"√{n} times what is required, {size}."
-            yield 1 / math.sqrt(n), f"1/√{n} of what is required, {size}."
+            yield math.sqrt(n), f"{_root(n)} times what is required, {size}."
+            yield 1 / math.sqrt(n), f"1/{_root(n)} of what is required, {size}."
             for root, power in (("", 1.0), ("√", 0.5)):
                 more, less = f"{root}({n}/{n - 1}) times", f"{root}({n - 1}/{n}) times"
                 yield (n / (n - 1)) ** power, f"{more} what is required, {size}: divided by n − 1 instead of n?"
@@ -149,8 +149,12 @@ def _size_factors(p: Pair) -> Iterator[tuple[float, str]]:
 
 def _roots() -> Iterator[tuple[float, str]]:
     for n in range(2, 65):
-        yield math.sqrt(n), f"√{n} times what is required."
-        yield 1 / math.sqrt(n), f"1/√{n} of what is required."
+        yield math.sqrt(n), f"{_root(n)} times what is required."
+        yield 1 / math.sqrt(n), f"1/{_root(n)} of what is required."
+
+
+def _root(n: int) -> str:
+    return str(math.isqrt(n)) if math.isqrt(n) ** 2 == n else f"√{n}"
 
 
 # --- offsets, functions, rounding ---

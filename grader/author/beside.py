@@ -56,18 +56,24 @@ def zeros_of(value):
     return value
 
 
-def zeroed(thing):
-    """A function whose results are zeros; a class whose methods give zeros."""
+def zeroed(thing, alone=True):
+    """A function whose results are zeros; a class whose methods give zeros.
+
+    A function that works in place, or yields, has no result to replace: it does nothing at all.
+    """
     import functools
 
     if isinstance(thing, type):
         for name, method in list(vars(thing).items()):
             if callable(method) and (name == "__call__" or not name.startswith("_")):
-                setattr(thing, name, zeroed(method))
+                setattr(thing, name, zeroed(method, alone=False))
         return thing
 
     @functools.wraps(thing)
     def wrapper(*args, **kwargs):
-        return zeros_of(thing(*args, **kwargs))
+        result = thing(*args, **kwargs)
+        if alone and (result is None or hasattr(result, "__next__")):
+            raise NotImplementedError
+        return zeros_of(result)
 
     return wrapper

@@ -90,7 +90,9 @@ def _in_full(view: View) -> set[str]:
 def _section(view: View, section: Section, results: Sequence[ExerciseResult]) -> list[str]:
     look = view.look
     lines = [_heading(look, section, results)]
-    if len(results) > 1 and all(each.status is Status.TODO and "(" not in _name(each) for each in results):
+    if len(results) > 1 and all(
+        each.status is Status.TODO and "(" not in _name(each) and not _reason(each) for each in results
+    ):
         return [*lines, *_row(look, *WORDS[Status.TODO], f"all {len(results)}")]
     for reason, broken in _grouped(results, cannot_import).items():
         lines += _unimportable(look, section, reason, broken) if reason else []
@@ -99,6 +101,10 @@ def _section(view: View, section: Section, results: Sequence[ExerciseResult]) ->
         for reason, group in _grouped(found, _reason).items():
             lines += _row(look, word, styles, _names(group) + (f": {reason}" if reason else ""))
     return lines
+
+
+def _untouched(result: ExerciseResult) -> bool:
+    return result.status is Status.TODO and "(" not in _name(result) and not _reason(result)
 
 
 def _heading(look: Look, section: Section, results: Sequence[ExerciseResult]) -> str:
@@ -127,10 +133,11 @@ def _grouped(
 
 
 def _reason(result: ExerciseResult) -> str:
-    """The one line that a blocked exercise, or one that was not run, needs."""
-    if result.status not in (Status.BLOCKED, Status.NOT_RUN):
+    """The one line that an exercise needs which is blocked, was not run, or calls what is not written yet."""
+    if result.status not in (Status.BLOCKED, Status.NOT_RUN, Status.TODO):
         return ""
-    return next(check.message for check in result.checks if check.status is result.status).partition("\n")[0]
+    said = next(check.message for check in result.checks if check.status is result.status).partition("\n")[0]
+    return "" if result.status is Status.TODO and not said.startswith("It calls") else said
 
 
 def _names(results: Sequence[ExerciseResult]) -> str:
@@ -172,6 +179,7 @@ def _detail(look: Look, course: Course, result: ExerciseResult) -> list[str]:
     lines += _check(look, first)
     for status, lead in _LEADS.items():
         rules = [_in_short(check) for check in others if check.status is status]
+        lead = "Does not hold, perhaps for the same reason:" if status is Status.FAILED else lead
         lines += ["", f"    Also {lead[0].lower()}{lead[1:]}"] if rules else []
         lines += [line for rule in rules for line in look.wrap(rule, "      - ", "        ")]
     return [*lines, "", *_type_next(look, course, result)]

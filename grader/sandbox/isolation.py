@@ -57,6 +57,7 @@ def environment(strict: bool = False) -> dict[str, str]:
         **{f"{name}_NUM_THREADS": "1" for name in threads},
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
+        "MPLCONFIGDIR": "/tmp/matplotlib" if strict else os.path.expanduser("~/.cache/grader/matplotlib"),
         "GRADER_MODELS": models_inside(strict),
         "MALLOC_ARENA_MAX": "2",
     }

@@ -35,6 +35,7 @@ class Zygote:
         self._control = control
         self._process = process
         self._ready = process is None
+        self._asked = 0
         self.level = level
 
     def fork(self, memory: int, scratch: int, folder: str) -> Forked:
@@ -70,15 +71,23 @@ class Zygote:
         """Send one command, return its reply. Raises GraderError when the zygote is gone or could not do it."""
         try:
             self._wait_until_ready()
-            packet = json.dumps({"do": command, "with": arguments}).encode()
+            self._asked += 1
+            packet = json.dumps({"do": command, "with": arguments, "number": self._asked}).encode()
             socket.send_fds(self._control, [packet], [sock.fileno() for sock in sockets])
-            reply: dict[str, Any] = json.loads(self._control.recv(PACKET) or b"null")
+            reply = self._reply()
         except (OSError, ValueError) as error:
             problem = f"the process that starts workers has ended ({error})."
             raise GraderError(problem, "Run the command again.") from None
         if reply is None or "error" in reply:
             raise GraderError(f"a worker could not be started: {reply and reply['error']}", "Run `grader doctor`.")
         return reply
+
+    def _reply(self) -> dict[str, Any] | None:
+        """The reply to the last question; one that a deadline kept from being read may still lie before it."""
+        while reply := json.loads(self._control.recv(PACKET) or b"null"):
+            if reply["to"] == self._asked:
+                break
+        return reply  # type: ignore[no-any-return]
 
     def _wait_until_ready(self) -> None:
         """It imports side by side with the judge; the first command waits for it."""

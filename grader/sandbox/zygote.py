@@ -97,7 +97,7 @@ class Zygote:
             reply = getattr(self, command["do"])(*handed, **command["with"])
         except OSError as error:
             reply = {"error": str(error)}
-        control.send(json.dumps(reply).encode())
+        control.send(json.dumps({"to": command["number"], **reply}).encode())
 
     def fork(
         self, connection: socket.socket, stacks: socket.socket, limits: dict[str, int], folder: str

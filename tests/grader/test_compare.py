@@ -450,6 +450,7 @@ def test_records_compare_by_field():
         ("cba", "abc", "reversed"),
         (b"a\x00", b"ab", "byte 1"),
         (["b", "a"], ["a", "b"], "right, in another order"),
+        (["a", "bc"], ["a", "b", "c"], "must have 3 items; yours has 2\nthe result at [1]"),
         ([1, 2], [1, 2, 3], "must have 3 items; yours has 2"),
         (np.array([1.0]), np.array([1]), "must hold whole numbers; yours holds floats"),
         (np.array([2**60 + 1]), np.array([2**60]), "1152921504606846977"),

@@ -238,6 +238,13 @@ def test_a_mistake_is_named_in_any_kind_of_number(check):
     assert {c.diagnosis for c in results["double"].checks if c.status == "failed"} == {"You squared x."}
 
 
+def test_an_unwritten_function_that_is_called_is_named(check):
+    """The exercise itself is written; what it calls is not."""
+    text = _file({**RIGHT, "double": "return helper(x)"}) + "\n\ndef helper(x):\n    raise NotImplementedError\n"
+
+    assert {c.message for c in check(text)["double"].checks} >= {"It calls `helper`, which is not written yet."}
+
+
 def test_generators_are_compared_by_where_they_stand():
     """A check that looks at a generator after the call still recognises a mistake."""
     fresh, used = np.random.default_rng(3), np.random.default_rng(3)

@@ -30,7 +30,8 @@ def section(module: str, number: str, title: str) -> Section:
     path, suite = Path(f"/course/solutions/ch01_tiny/{module}.py"), Path("/suite.py")
     return Section(
         id=id, path=f"ch01_tiny/{module}.py", number=number, title=title, builds_on=(), worker=(), exercises=exercises,
-        questions=(), former_ids=(), source=path, solution=path, lesson=None, suite=suite, mistakes=None,
+        questions=(), former_ids=(), models=(), parts=(), source=path, solution=path, lesson=None, suite=suite,
+        mistakes=None,
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ GOLDEN = {
             Likely reason: You exponentiated the scores as they came, so large ones
               overflow.
 
-            Also does not hold:
+            Also does not hold, perhaps for the same reason:
               - Adding a constant changes nothing.
 
             Also not run:
@@ -255,7 +256,7 @@ GOLDEN = {
             Likely reason: You exponentiated the scores as they came, so large ones
               overflow.
 
-            Also does not hold:
+            Also does not hold, perhaps for the same reason:
               - Adding a constant changes nothing.
 
             Also not run:
@@ -373,6 +374,13 @@ def test_a_partly_written_class_says_how_far_it_is() -> None:
     half = result("softmax", check("softmax"), check("softmax", TODO, message="Not written yet."))
 
     assert "  todo     softmax (1 of 2 checks passed)\n" in text(half)
+
+
+def test_what_is_called_and_not_written_is_named() -> None:
+    """An exercise that is finished itself says which unwritten one it calls."""
+    waiting = result("softmax", check("softmax", TODO, message="It calls `shift`, which is not written yet."))
+
+    assert "  todo     softmax: It calls `shift`, which is not written yet.\n" in text(waiting, todo("shift"))
 
 
 def test_public_examples_never_pass_for_all() -> None:

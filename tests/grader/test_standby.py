@@ -1,5 +1,7 @@
 """Where `fork` cannot be had, spawned standby workers serve: the same protocol, the same behaviour."""
 
+import socket
+
 import pytest
 
 from grader.sandbox import launch
@@ -97,3 +99,14 @@ def test_nothing_is_left(standby, start):
     standby.close()
 
     assert all(process.poll() is not None for process in processes)
+
+
+def test_a_reply_that_nobody_read_is_passed_over():
+    """A deadline can strike between a question to the zygote and its reply; the next question gets its own."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        zygote = launch.Zygote(ours, None, "process")
+        theirs.send(b'{"to": 0, "status": 9}')
+        theirs.send(b'{"to": 1, "threads": 3}')
+
+        assert zygote.threads(1) == 3
