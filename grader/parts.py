@@ -55,7 +55,7 @@ def compose(workspace: Workspace, section: Section) -> Composition:
 def _add(composition: Composition, workspace: Workspace, progress: Progress, section: Section) -> None:
     if section.id in composition.modules:
         return
-    parts = tuple(_targets(workspace.course, section))
+    parts = tuple(targets(workspace.course, section))
     for _, target, name in parts:
         _add(composition, workspace, progress, target)
         names = composition.used.setdefault(target.id, [])
@@ -64,7 +64,7 @@ def _add(composition: Composition, workspace: Workspace, progress: Progress, sec
     composition.modules[section.id] = _composed(workspace, progress, section, parts)
 
 
-def _targets(course: Course, section: Section) -> Iterator[tuple[str, Section, str]]:
+def targets(course: Course, section: Section) -> Iterator[tuple[str, Section, str]]:
     """The parts that a section names; raises `GraderError` for what there is not."""
     sections = {each.id: each for each in course.sections}
     for name, id in section.parts:

@@ -10,6 +10,7 @@ from grader.author.committed import stale_exercises
 from grader.bench import Zygotes
 from grader.course import Course
 from grader.models import MODELS, missing
+from grader.parts import targets
 from grader.sandbox.isolation import missing_for_strict
 from grader.stubs import pristine
 
@@ -95,6 +96,16 @@ def test_other_right_answers_are_accepted(section):
     assert refused == {}
     cores = [exercise.name for exercise in section.exercises if exercise.kind == "core"]
     assert {core for core in cores if list(stands_for.values()).count(core) < 3} == set()
+
+
+@sections
+def test_what_a_section_names_exists(section):
+    """Sections that it builds on come before it; parts are exercises or given functions of sections that exist."""
+    known = {each.id: place for place, each in enumerate(COURSE.sections)}
+    later = [name for name in section.builds_on if known.get(name, len(known)) >= known[section.id]]
+
+    assert later == []
+    assert [name for name, _, _ in targets(COURSE, section)] == [name for name, _ in section.parts]
 
 
 def test_exercises_are_what_the_cutter_makes():
