@@ -136,14 +136,14 @@ def gradient_through_time(cell, state, inputs):
         cell: callable, `cell(x, state)` takes one step: x is (E,), state a tuple of (C,) tensors whose first is the
             hidden state h, (h,) for a plain RNN or a GRU and (h, c) for an LSTM; returns the next state, such a tuple
             again. It is made of torch operations, so that autograd can follow it.
-        state: tuple of (C,) float tensors, the state after step 1, left as it was.
+        state: tuple of (C,) float tensors, the state after step 1, left as it was, `requires_grad` included.
         inputs: (T − 1, E) tensor, the inputs of the steps 2 to T, in this order.
 
     Returns:
-        float: the Frobenius norm √Σ(∂h_T[j]/∂h_1[k])² of the whole (C, C) Jacobian of h_T with respect to h_1, found by
-        automatic differentiation. The gradient takes every way from h_1 to h_T, also those through the other tensors of
-        later states; the other tensors of the first state, such as c_1 of an LSTM, are constants. With no inputs h_T is
-        h_1, and the norm √C.
+        number, a float or a tensor without axes: the Frobenius norm √Σ(∂h_T[j]/∂h_1[k])² of the whole (C, C) Jacobian
+        of h_T with respect to h_1, found by automatic differentiation. The gradient takes every way from h_1 to h_T,
+        also those through the other tensors of later states; the other tensors of the first state, such as c_1 of an
+        LSTM, are constants. With no inputs h_T is h_1, and the norm √C.
 
     Example:
         >>> halve = lambda x, state: (state[0] / 2 + x,)

@@ -243,7 +243,8 @@ def sinusoidal_positions(positions, channels, base=10000.0):
     Args:
         positions: (T,) int64 tensor of positions, in any order, up to a million.
         channels: C, an even number.
-        base: the slowest clock turns nearly `base` times more slowly than the fastest.
+        base: the slowest clock turns base^(1 − 2/C) times more slowly than the fastest, nearly `base` times where C is
+            large.
 
     Returns:
         (T, C) float32 tensor. Channel 2i holds sin(position · base^(−2i/C)) and channel 2i + 1 the cosine of the same
@@ -269,7 +270,8 @@ def rotary_embedding(x, positions, base=10000.0, layout="half"):
         x: (..., T, D) float tensor of queries or keys, D even. Left as it was.
         positions: (T,) int64 tensor, the position of each of the T vectors: any integers up to a million, in any order
             (behind a cache they do not begin at 0).
-        base: the slowest pair turns nearly `base` times more slowly than the fastest.
+        base: the slowest pair turns base^(1 − 2/D) times more slowly than the fastest, nearly `base` times where D is
+            large.
         layout: which channels form pair i, for i = 0 … D/2 − 1. "half": channels i and i + D/2. "interleaved": channels
             2i and 2i + 1.
 

@@ -140,8 +140,9 @@ def encode(text, vocab, ranks):
 
     Every piece of `pretokenize` is taken by itself. It starts as its UTF-8 bytes; a byte that is no token of `vocab` is
     dropped at once, and its neighbours then stand side by side. As long as some pair of neighbours is in `ranks`, the
-    one with the smallest rank is joined at every place (`merge`). Nothing else makes a longer token: that a whole piece
-    is in `vocab` does not matter.
+    one with the smallest rank is joined at every place (`merge`). A pair that a join has just made takes part at once,
+    even where its rank is smaller than that of the join. Nothing else makes a longer token: that a whole piece is in
+    `vocab` does not matter.
 
     Args:
         text: str, may be empty.
@@ -245,7 +246,7 @@ def wordpiece_encode(word, vocab, unknown="[UNK]"):
         fits, steps are not taken back: the whole word is `[unknown]`.
 
     Example:
-        >>> vocab = {"un", "unh", "happy", "##a", "##happy", "##app", "##y"}
+        >>> vocab = {"un", "unh", "happy", "##a", "##happy", "##app", "##y"}  # made up
         >>> wordpiece_encode("unhappy", vocab), wordpiece_encode("unhip", vocab)  # happily taken: unh
         (['unh', '##app', '##y'], ['[UNK]'])
 

@@ -307,7 +307,7 @@ def dropout(x, p, mask, training=True):
 
     Returns:
         Array of x's shape. In training, kept entries are divided by the probability to be kept, so that the expected
-        value over all masks is x, and the others are 0. Otherwise x as it is.
+        value over all masks is x, and the others are 0. Otherwise x as it is (the same array will do).
 
     Example:
         >>> dropout(np.array([3.0, 6.0]), 0.25, np.array([True, False])).tolist()

@@ -23,7 +23,7 @@ def train_test_split(x, y, fraction, rng):
         x: (N, C) array of features.
         y: (N,) array of labels; y[i] belongs to x[i].
         fraction: float, the share of the rows that go to the test set: round(fraction * N) of them, with Python's
-            round.
+            round, which takes 2.5 to the even 2.
         rng: `numpy.random.Generator`, the only source of randomness: the same state gives the same split, and whatever
             the generator gives decides it. How you draw from it is up to you.
 
@@ -63,8 +63,9 @@ def standardize(train, test):
 
     Returns:
         Two arrays, train and test, standardised. The standard deviation divides by N, not by N - 1, and nothing is
-        added to it. A channel that holds the same number in all rows of `train` is only centred, not divided; mind that
-        the standard deviation of three times 0.1 is 1e-17 in floating point.
+        added to it. A channel that holds the same number in all rows of `train`, whichever it is, is only centred, not
+        divided; every other one is divided, however little it varies. Mind that the standard deviation of three times
+        0.1 is 1e-17 in floating point, and that of equal large numbers larger.
 
     Example:
         >>> train, test = standardize(np.array([[1.0, 7.0], [5.0, 7.0]]), np.array([[9.0, 8.0]]))
@@ -202,12 +203,12 @@ def k_means(x, centers, steps):
 
     Lloyd (1982).
     """
-
     # BEGIN SOLUTION
+    centers = centers.copy()
+
     def nearest():
         return ((x[:, None, :] - centers[None, :, :]) ** 2).sum(axis=-1).argmin(axis=1)  # (N,)
 
-    centers = centers.copy()
     for _ in range(steps):
         labels = nearest()
         # Only clusters that own a row are visited: the mean of nothing is nan.

@@ -129,7 +129,7 @@ def clip_grad_norm(gradients, max_norm):
 
     Returns:
         (clipped, norm): norm is a number, the length before clipping of all arrays as one long vector: the root of
-        the sum of all squares. clipped is a list of new arrays, in the same order: each gradient times the same factor
+        the sum of all squares. clipped is a list of arrays, in the same order: each gradient times the same factor
         max_norm / (norm + 1e-6), or unchanged if that factor is larger than 1.
 
     Example:

@@ -300,7 +300,8 @@ def sinusoidal_positions(positions, channels, base=10000.0):
     Args:
         positions: (T,) int64 tensor of positions, in any order, up to a million.
         channels: C, an even number.
-        base: the slowest clock turns nearly `base` times more slowly than the fastest.
+        base: the slowest clock turns base^(1 − 2/C) times more slowly than the fastest, nearly `base` times where C is
+            large.
 
     Returns:
         (T, C) float32 tensor. Channel 2i holds sin(position · base^(−2i/C)) and channel 2i + 1 the cosine of the same
@@ -332,7 +333,8 @@ def rotary_embedding(x, positions, base=10000.0, layout="half"):
         x: (..., T, D) float tensor of queries or keys, D even. Left as it was.
         positions: (T,) int64 tensor, the position of each of the T vectors: any integers up to a million, in any order
             (behind a cache they do not begin at 0).
-        base: the slowest pair turns nearly `base` times more slowly than the fastest.
+        base: the slowest pair turns base^(1 − 2/D) times more slowly than the fastest, nearly `base` times where D is
+            large.
         layout: which channels form pair i, for i = 0 … D/2 − 1. "half": channels i and i + D/2. "interleaved": channels
             2i and 2i + 1.
 
@@ -358,7 +360,7 @@ def rotary_embedding(x, positions, base=10000.0, layout="half"):
     if size % 2 != 0 or layout not in ("half", "interleaved"):
         raise ValueError(f"needs an even D and layout 'half' or 'interleaved', got {size} and {layout!r}")
     split, axis = ((2, -1), -2) if layout == "half" else ((-1, 2), -1)
-    # float32 angles would be wrong by up to 0.005 radian near position 100,000.
+    # float32 angles would be wrong by up to 0.01 radian near position 100,000.
     angles = positions[:, None] * base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)  # (T, D/2)
     dtype = torch.promote_types(x.dtype, torch.float32)
     cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)

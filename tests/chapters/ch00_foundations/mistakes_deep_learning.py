@@ -320,6 +320,197 @@ class own_factor:
     __rtruediv__ = lambda self, other: self**-1 * other
 
 
+@mistake(
+    "Value",
+    says="backward goes by the number of steps from the result, but a grad may be complete only after longer ways.",
+    patch=(
+        ("node, parents_done = stack.pop()", "node, parents_done = stack.pop(0)"),
+        ("stack.append((node, True))", "order.insert(0, node)"),
+        ("if parents_done:\n                order.append(node)\n            elif id", "if id"),
+    ),
+)
+class breadth_first:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents = float(data), 0.0, parents
+
+    def _other(self, other):
+        return other if hasattr(other, "parents") else breadth_first(other)
+
+    def __add__(self, other):
+        other = self._other(other)
+        return breadth_first(self.data + other.data, [(self, 1), (other, 1)])
+
+    def __mul__(self, other):
+        other = self._other(other)
+        return breadth_first(self.data * other.data, [(self, other.data), (other, self.data)])
+
+    def __pow__(self, n):
+        return breadth_first(self.data**n, [(self, n * self.data ** (n - 1))])
+
+    def exp(self):
+        return breadth_first(math.exp(self.data), [(self, math.exp(self.data))])
+
+    def log(self):
+        return breadth_first(math.log(self.data), [(self, 1 / self.data)])
+
+    def tanh(self):
+        return breadth_first(math.tanh(self.data), [(self, 1 - math.tanh(self.data) ** 2)])
+
+    def relu(self):
+        return breadth_first(max(0, self.data), [(self, float(self.data > 0))])
+
+    def backward(self):
+        found, queue = {self}, [self]
+        for node in queue:
+            node.grad = 0.0
+            for parent, _ in node.parents:
+                if parent not in found:
+                    found.add(parent)
+                    queue.append(parent)
+        self.grad = 1.0
+        for node in queue:
+            for parent, slope in node.parents:
+                parent.grad += node.grad * slope
+
+    __neg__ = lambda self: self * -1
+    __sub__ = lambda self, other: self + -self._other(other)
+    __truediv__ = lambda self, other: self * self._other(other) ** -1
+    __radd__ = lambda self, other: self + other
+    __rmul__ = lambda self, other: self * other
+    __rsub__ = lambda self, other: -self + other
+    __rtruediv__ = lambda self, other: self**-1 * other
+
+
+@mistake(
+    "Value",
+    says="You changed one of the operands and returned it; an operation gives a new Value.",
+    patch=(
+        "return Value(self.data + other.data, ((self, 1.0), (other, 1.0)))",
+        "self.data += other.data\n        return self",
+    ),
+)
+class changed_operand:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents = float(data), 0.0, parents
+
+    def _other(self, other):
+        return other if hasattr(other, "parents") else changed_operand(other)
+
+    def __add__(self, other):
+        self.data = self.data + self._other(other).data
+        return self
+
+    def __mul__(self, other):
+        other = self._other(other)
+        return changed_operand(self.data * other.data, [(self, other.data), (other, self.data)])
+
+    def __pow__(self, n):
+        return changed_operand(self.data**n, [(self, n * self.data ** (n - 1))])
+
+    def exp(self):
+        return changed_operand(math.exp(self.data), [(self, math.exp(self.data))])
+
+    def log(self):
+        return changed_operand(math.log(self.data), [(self, 1 / self.data)])
+
+    def tanh(self):
+        return changed_operand(math.tanh(self.data), [(self, 1 - math.tanh(self.data) ** 2)])
+
+    def relu(self):
+        return changed_operand(max(0, self.data), [(self, float(self.data > 0))])
+
+    def backward(self):
+        order, seen, todo = [], set(), [(self, 0)]
+        while todo:
+            node, done = todo.pop()
+            if done:
+                order.insert(0, node)
+            elif node not in seen:
+                seen.add(node)
+                node.grad = 0.0
+                todo += [(node, 1)] + [(each[0], 0) for each in node.parents]
+        self.grad = 1.0
+        for node in order:
+            for parent, slope in node.parents:
+                parent.grad += node.grad * slope
+
+    __neg__ = lambda self: self * -1
+    __sub__ = lambda self, other: self + -self._other(other)
+    __truediv__ = lambda self, other: self * self._other(other) ** -1
+    __radd__ = lambda self, other: self + other
+    __rmul__ = lambda self, other: self * other
+    __rsub__ = lambda self, other: -self + other
+    __rtruediv__ = lambda self, other: self**-1 * other
+
+
+@mistake(
+    "Value",
+    says="You changed one of the operands and returned it; an operation gives a new Value.",
+    patch=(
+        (
+            "return Value(self.data + other.data, ((self, 1.0), (other, 1.0)))",
+            "self.data += other.data\n        return self",
+        ),
+        (
+            "return Value(self.data * other.data, ((self, other.data), (other, self.data)))",
+            "self.data *= other.data\n        return self",
+        ),
+    ),
+)
+class changed_operands:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents = float(data), 0.0, parents
+
+    def _other(self, other):
+        return other if hasattr(other, "parents") else changed_operands(other)
+
+    def __add__(self, other):
+        self.data = self.data + self._other(other).data
+        return self
+
+    def __mul__(self, other):
+        self.data = self._other(other).data * self.data
+        return self
+
+    def __pow__(self, n):
+        return changed_operands(self.data**n, [(self, n * self.data ** (n - 1))])
+
+    def exp(self):
+        return changed_operands(math.exp(self.data), [(self, math.exp(self.data))])
+
+    def log(self):
+        return changed_operands(math.log(self.data), [(self, 1 / self.data)])
+
+    def tanh(self):
+        return changed_operands(math.tanh(self.data), [(self, 1 - math.tanh(self.data) ** 2)])
+
+    def relu(self):
+        return changed_operands(max(0, self.data), [(self, float(self.data > 0))])
+
+    def backward(self):
+        order, seen, todo = [], set(), [(self, 0)]
+        while todo:
+            node, done = todo.pop()
+            if done:
+                order.insert(0, node)
+            elif node not in seen:
+                seen.add(node)
+                node.grad = 0.0
+                todo += [(node, 1)] + [(each[0], 0) for each in node.parents]
+        self.grad = 1.0
+        for node in order:
+            for parent, slope in node.parents:
+                parent.grad += node.grad * slope
+
+    __neg__ = lambda self: self * -1
+    __sub__ = lambda self, other: self + -self._other(other)
+    __truediv__ = lambda self, other: self * self._other(other) ** -1
+    __radd__ = lambda self, other: self + other
+    __rmul__ = lambda self, other: self * other
+    __rsub__ = lambda self, other: -self + other
+    __rtruediv__ = lambda self, other: self**-1 * other
+
+
 # --- linear_forward, linear_backward --------------------------------------------------------------
 
 
@@ -414,6 +605,18 @@ def slope_of_the_sigmoid(x):
 def gate_as_a_constant(x):
     s = (1 + np.tanh(x / 2)) / 2
     return x * s, s
+
+
+@mistake(
+    "silu",
+    says="Your sigmoid divides one huge number by another: for large entries that is inf / inf, which is nan.",
+    patch=("1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))"),
+)
+def overflowing_sigmoid(x):
+    with np.errstate(all="ignore"):
+        e = np.exp(x)
+        s = e / (e + 1)
+    return x * s, s + x * s * (1 - s)
 
 
 @mistake(
@@ -515,6 +718,22 @@ def overflows(logits, targets):
 
 @mistake(
     "softmax_cross_entropy",
+    says="You exponentiate the scores as they are, so large ones overflow.",
+    patch=(
+        ("logits - logits.max(axis=1, keepdims=True)", "np.exp(logits)"),
+        ("shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))", "np.log(shifted / shifted.sum(1)[:, None])"),
+    ),
+)
+def overflows_before_the_division(logits, targets):
+    with np.errstate(all="ignore"):
+        weights = np.exp(logits)
+        p = weights / weights.sum(axis=1, keepdims=True)
+        loss = -float(np.log(p[np.arange(len(p)), targets]).mean())
+    return loss, (p - np.eye(logits.shape[1])[targets]) / len(logits)
+
+
+@mistake(
+    "softmax_cross_entropy",
     says="You took the logarithm of probabilities that had become 0; compute the log-softmax directly.",
     patch=(
         "shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))",
@@ -594,7 +813,7 @@ def always_on(x, p, mask, training=True):
 
 @mistake(
     "xavier_init",
-    says="Your bound is √(2 / (I + O)), which is the standard deviation; a uniform one on [−a, a] has only a / √3.",
+    says="Your bound is √(2 / (I + O)): that is the standard deviation wanted; uniform numbers on [−a, a] have a/√3.",
     patch=("6 / (fan_in + fan_out)", "2 / (fan_in + fan_out)"),
 )
 def deviation_as_bound(fan_in, fan_out, rng):
@@ -663,6 +882,29 @@ def factor_two_forgotten(fan_in, fan_out, rng):
 def rate_in_the_velocity(w, gradient, velocity, lr, momentum=0.9):
     new = lr * gradient + velocity * momentum
     return w - new, new
+
+
+@mistake(
+    "sgd_momentum_step",
+    says="The learning rate went into your velocity; here it scales the step only.",
+    patch=(
+        ("momentum * velocity + gradient", "momentum * velocity - lr * gradient"),
+        ("w - lr * velocity", "w + velocity"),
+    ),
+)
+def rate_in_a_downhill_velocity(w, gradient, velocity, lr, momentum=0.9):
+    new = velocity * momentum - gradient * lr
+    return new + w, new
+
+
+@mistake(
+    "sgd_momentum_step",
+    says="The learning rate scales the step twice, in the velocity and in the movement; here it is in the latter only.",
+    patch=("momentum * velocity + gradient", "momentum * velocity + lr * gradient"),
+)
+def rate_twice(w, gradient, velocity, lr, momentum=0.9):
+    new = lr * gradient + velocity * momentum
+    return w - new * lr, new
 
 
 @mistake(
@@ -749,6 +991,20 @@ def coupled(w, gradient, m, v, step, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, 
 def decay_without_rate(w, gradient, m, v, step, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
     m, v = gradient + beta1 * (m - gradient), gradient**2 + beta2 * (v - gradient**2)
     return w * (1 - weight_decay) - lr * m / (1 - beta1**step) / (eps + (v / (1 - beta2**step)) ** 0.5), m, v
+
+
+@mistake(
+    "adamw_step",
+    says="Your decay takes its share of the weights after the step; it takes it of those before.",
+    patch=(
+        "return w - lr * m_hat / (np.sqrt(v_hat) + eps) - lr * weight_decay * w, m, v",
+        "w = w - lr * m_hat / (np.sqrt(v_hat) + eps)\n    return w - lr * weight_decay * w, m, v",
+    ),
+)
+def decay_of_the_new_weights(w, gradient, m, v, step, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
+    m, v = gradient + beta1 * (m - gradient), gradient**2 + beta2 * (v - gradient**2)
+    moved = w - lr * m / (1 - beta1**step) / (eps + (v / (1 - beta2**step)) ** 0.5)
+    return moved * (1 - lr * weight_decay), m, v
 
 
 @mistake(
@@ -887,6 +1143,72 @@ class first_fans_swapped:
         return loss, {"w1": x.T @ gh, "b1": gh.sum(0), "w2": h.T @ g, "b2": g.sum(0)}
 
 
+@mistake(
+    "MLP",
+    says="Your forward returns probabilities; logits are asked for, and the softmax belongs to the loss.",
+    patch=(
+        'return np.maximum(x @ p["w1"] + p["b1"], 0.0) @ p["w2"] + p["b2"]',
+        'e = np.exp(np.maximum(x @ p["w1"] + p["b1"], 0.0) @ p["w2"] + p["b2"])\n'
+        "        return e / e.sum(axis=1, keepdims=True)",
+    ),
+)
+class softmax_at_the_end:
+    def __init__(self, inputs, hidden, outputs, rng):
+        self.parameters = {
+            "w1": rng.standard_normal((inputs, hidden)) * (2 / inputs) ** 0.5, "b1": np.zeros(hidden),
+            "w2": rng.standard_normal((hidden, outputs)) * (2 / hidden) ** 0.5, "b2": np.zeros(outputs),
+        }  # fmt: skip
+
+    def forward(self, x):
+        w1, b1, w2, b2 = (self.parameters[name] for name in ("w1", "b1", "w2", "b2"))
+        z = np.maximum(x @ w1 + b1, 0) @ w2 + b2
+        e = np.exp(z)
+        return e / e.sum(axis=1)[:, None]
+
+    def loss_and_gradients(self, x, targets):
+        w1, b1, w2, b2 = (self.parameters[name] for name in ("w1", "b1", "w2", "b2"))
+        h = np.maximum(x @ w1 + b1, 0)
+        loss, g = softmax_cross_entropy(h @ w2 + b2, targets)  # noqa: F821
+        gh = np.where(h > 0, g @ w2.T, 0.0)
+        return loss, {"w1": x.T @ gh, "b1": gh.sum(0), "w2": h.T @ g, "b2": g.sum(0)}
+
+
+@mistake(
+    "MLP",
+    says="Your forward returns probabilities; logits are asked for, and the softmax belongs to the loss.",
+    patch=(
+        (
+            'return np.maximum(x @ p["w1"] + p["b1"], 0.0) @ p["w2"] + p["b2"]',
+            'e = np.exp(np.maximum(x @ p["w1"] + p["b1"], 0.0) @ p["w2"] + p["b2"])\n'
+            "        return e / e.sum(axis=1, keepdims=True)",
+        ),
+        (
+            'softmax_cross_entropy(hidden @ p["w2"] + p["b2"], targets)',
+            "softmax_cross_entropy(self.forward(x), targets)",
+        ),
+    ),
+)
+class softmax_twice:
+    def __init__(self, inputs, hidden, outputs, rng):
+        self.parameters = {
+            "w1": rng.standard_normal((inputs, hidden)) * (2 / inputs) ** 0.5, "b1": np.zeros(hidden),
+            "w2": rng.standard_normal((hidden, outputs)) * (2 / hidden) ** 0.5, "b2": np.zeros(outputs),
+        }  # fmt: skip
+
+    def forward(self, x):
+        w1, b1, w2, b2 = (self.parameters[name] for name in ("w1", "b1", "w2", "b2"))
+        z = np.maximum(x @ w1 + b1, 0) @ w2 + b2
+        e = np.exp(z)
+        return e / e.sum(axis=1)[:, None]
+
+    def loss_and_gradients(self, x, targets):
+        w1, b1, w2 = (self.parameters[name] for name in ("w1", "b1", "w2"))
+        h = np.maximum(x @ w1 + b1, 0)
+        loss, g = softmax_cross_entropy(self.forward(x), targets)  # noqa: F821
+        gh = np.where(h > 0, g @ w2.T, 0.0)
+        return loss, {"w1": x.T @ gh, "b1": gh.sum(0), "w2": h.T @ g, "b2": g.sum(0)}
+
+
 # --- train ----------------------------------------------------------------------------------------
 
 
@@ -997,6 +1319,28 @@ def steps_counted_by_epoch(model, x, targets, rng, epochs=20, batch_size=32, lr=
                 model.parameters[name], *state[name] = adamw_step(  # noqa: F821
                     model.parameters[name], slopes[name], *state[name], t, lr=lr, weight_decay=weight_decay
                 )
+    return losses
+
+
+@mistake(
+    "train",
+    says="You count the steps of AdamW from 0, but the correction of step 0 divides by zero; the first step is 1.",
+    patch=("len(losses), lr", "len(losses) - 1, lr"),
+)
+def steps_counted_from_zero(model, x, targets, rng, epochs=20, batch_size=32, lr=3e-3, weight_decay=0.01):
+    state = {name: (0.0 * w, 0.0 * w) for name, w in model.parameters.items()}
+    losses, t = [], 0
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for begin in range(0, len(x), batch_size):
+            batch = order[begin : begin + batch_size]
+            loss, slopes = model.loss_and_gradients(x[batch], targets[batch])
+            losses += [float(loss)]
+            for name in slopes:
+                model.parameters[name], *state[name] = adamw_step(  # noqa: F821
+                    model.parameters[name], slopes[name], *state[name], t, lr=lr, weight_decay=weight_decay
+                )
+            t += 1
     return losses
 
 

@@ -62,6 +62,10 @@ def was_cut_down(trace):
     return any(len(train) == 7 and len(test) == 3 for _, train, test in well_formed(trace))
 
 
+def was_rounded_up(trace):
+    return any(len(train) == 2 and len(test) == 3 for _, train, test in well_formed(trace))
+
+
 def is_in_another_order(trace):
     return any([part.ndim for part in split] == [2, 1, 2, 1] for split in splits_in(trace))
 
@@ -146,6 +150,21 @@ def swaps_the_sizes(x, y, fraction, rng):
 def cuts_down(x, y, fraction, rng):
     held_out = int(np.floor(fraction * len(x)))
     if len(x) != len(y) or held_out < 1 or held_out >= len(x):
+        raise ValueError("cannot be split")
+    chosen = np.zeros(len(x), dtype=bool)
+    chosen[rng.choice(len(x), held_out, replace=False)] = True
+    return x[~chosen], x[chosen], y[~chosen], y[chosen]
+
+
+@mistake(
+    "train_test_split",
+    says="Of two whole numbers equally near to fraction · N you took the larger one, which Python's round does not do.",
+    patch=("round(fraction * len(x))", "int(fraction * len(x) + 0.5)"),
+    recognise=was_rounded_up,
+)
+def rounds_up(x, y, fraction, rng):
+    held_out = int(np.floor(fraction * len(x) + 0.5))
+    if len(x) != len(y) or held_out in (0, len(x)):
         raise ValueError("cannot be split")
     chosen = np.zeros(len(x), dtype=bool)
     chosen[rng.choice(len(x), held_out, replace=False)] = True
@@ -246,6 +265,17 @@ def divides_by_zero(train, test):
 def trusts_an_exact_zero(train, test):
     deviation = np.std(train, axis=0)
     deviation[deviation == 0] = 1.0
+    return tuple((rows - np.mean(train, axis=0)) / deviation for rows in (train, test))
+
+
+@mistake(
+    "standardize",
+    says="You took a deviation below some limit for 0; large constants exceed it, and tiny channels stay below.",
+    patch=(CONSTANT, "std < 1e-12"),
+)
+def compares_with_a_limit(train, test):
+    deviation = np.std(train, axis=0)
+    deviation[deviation < 1e-12] = 1.0
     return tuple((rows - np.mean(train, axis=0)) / deviation for rows in (train, test))
 
 
@@ -562,6 +592,21 @@ def asks_the_farthest(x_train, y_train, x, k):
 
 @mistake(
     "k_nearest_neighbors",
+    says="Your sort mixes up training rows at the same distance; the earlier one must stay in front.",
+    patch=('squares.argsort(axis=1, kind="stable")', "squares.argsort(axis=1)"),
+)
+def sorts_unstably(x_train, y_train, x, k):
+    if k < 1 or k > len(x_train):
+        raise ValueError("an impossible vote")
+    winners = []
+    for row in x:
+        voters = y_train[np.argsort(((x_train - row) ** 2).sum(axis=1))[:k]].tolist()
+        winners.append(max(voters, key=voters.count))
+    return np.array(winners)
+
+
+@mistake(
+    "k_nearest_neighbors",
     says="Of training rows at the same distance you preferred the later one.",
     patch=(
         'squares.argsort(axis=1, kind="stable")[:, :k]',
@@ -629,13 +674,45 @@ def empty_clusters_go_to_zero(x, centers, steps):
     "k_means",
     says="Your labels belong to the centres before their last move.",
     patch=[
-        ("centers = centers.copy()\n", "centers = centers.copy()\n    labels = nearest()\n"),
+        ("    for _ in range", "    labels = nearest()\n    for _ in range"),
         ("return centers, nearest()", "return centers, labels"),
     ],
 )
 def stale_labels(x, centers, steps):
     centers = np.array(centers)
     labels = np.argmin([((x - each) ** 2).sum(axis=1) for each in centers], axis=0)
+    for _ in range(steps):
+        labels = np.argmin([((x - each) ** 2).sum(axis=1) for each in centers], axis=0)
+        for cluster in set(labels.tolist()):
+            centers[cluster] = np.mean(x[labels == cluster], axis=0)
+    return centers, labels
+
+
+@mistake(
+    "k_means",
+    says="Your labels belong to the centres before their last move.",
+    patch=("return centers, nearest()", "return centers, labels"),
+)
+def stale_labels_of_the_loop(x, centers, steps):
+    centers = np.array(centers)
+    for _ in range(steps):
+        labels = np.argmin([((x - each) ** 2).sum(axis=1) for each in centers], axis=0)
+        for cluster in set(labels.tolist()):
+            centers[cluster] = np.mean(x[labels == cluster], axis=0)
+    return centers, labels
+
+
+@mistake(
+    "k_means",
+    says="Your labels belong to the centres before their last move.",
+    patch=[
+        ("    for _ in range", "    labels = np.zeros(len(x), dtype=int)\n    for _ in range"),
+        ("return centers, nearest()", "return centers, labels"),
+    ],
+)
+def stale_labels_from_zero(x, centers, steps):
+    centers = np.array(centers)
+    labels = np.array([0] * len(x))
     for _ in range(steps):
         labels = np.argmin([((x - each) ** 2).sum(axis=1) for each in centers], axis=0)
         for cluster in set(labels.tolist()):
@@ -711,6 +788,19 @@ def transposes_the_confusion(y_true, y_pred, num_classes):
 
 @mistake(
     "classification_report",
+    says="You counted predictions in the rows and true classes in the columns; precision and recall swap with them.",
+    patch=("(y_true, y_pred), 1)", "(y_pred, y_true), 1)"),
+)
+def counts_the_other_way_round(y_true, y_pred, num_classes):
+    table = np.bincount(y_pred * num_classes + y_true, minlength=num_classes**2).reshape(num_classes, num_classes)
+    right, columns, rows = np.diag(table), table.sum(axis=0), table.sum(axis=1)
+    f1 = 2 * right / np.maximum(rows + columns, 1)
+    scores = {"precision": right / np.maximum(columns, 1), "recall": right / np.maximum(rows, 1), "f1": f1}
+    return {"accuracy": np.mean(y_true == y_pred), "confusion": table, **scores}
+
+
+@mistake(
+    "classification_report",
     says="You divided by the count of a class that never came, and 0/0 is nan.",
     patch=[
         ("hits / np.maximum(predicted, 1)", "hits / predicted"),
@@ -753,6 +843,23 @@ def counts_each_cell_once(y_true, y_pred, num_classes):
     f1 = right / np.maximum((rows + columns) / 2, 0.5)
     scores = {"precision": right / np.maximum(columns, 1), "recall": right / np.maximum(rows, 1), "f1": f1}
     return {"accuracy": right.sum() / y_true.size, "confusion": table, **scores}
+
+
+@mistake(
+    "classification_report",
+    says="With `+=` a cell of the confusion matrix that occurs several times is counted once.",
+    patch=[
+        ("np.add.at(confusion, (y_true, y_pred), 1)", "confusion[y_true, y_pred] += 1"),
+        ("hits.sum() / len(y_true)", "(y_true == y_pred).mean()"),
+    ],
+)
+def counts_each_cell_once_but_the_accuracy(y_true, y_pred, num_classes):
+    table = np.zeros((num_classes, num_classes), dtype=int)
+    table[y_true, y_pred] = 1
+    right, columns, rows = np.diag(table), table.sum(axis=0), table.sum(axis=1)
+    f1 = right / np.maximum((rows + columns) / 2, 0.5)
+    scores = {"precision": right / np.maximum(columns, 1), "recall": right / np.maximum(rows, 1), "f1": f1}
+    return {"accuracy": np.count_nonzero(y_true == y_pred) / len(y_pred), "confusion": table, **scores}
 
 
 # --- next_token_pairs -----------------------------------------------------------------------------

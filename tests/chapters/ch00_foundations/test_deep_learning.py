@@ -37,6 +37,14 @@ from grader.checks import (
 CLOSE = {"rtol": 1e-11, "atol": 1e-12}
 
 
+def check_results(results, *names):
+    """Require as many results as there are names, before anything is unpacked."""
+    many = "a pair" if len(names) == 2 else f"{len(names)} results"
+    good = isinstance(results, (tuple, list)) and len(results) == len(names)
+    check_that(good, f"must return {many} ({', '.join(names)})")
+    return results
+
+
 def as_tensors(*arrays, grad=False):
     return [torch.tensor(array, dtype=torch.float64, requires_grad=grad) for array in arrays]
 
@@ -106,6 +114,7 @@ def test_value_by_hand(learner):
         ("tanh", [0.8], None), ("tanh", [-0.4], None), ("relu", [0.7], None), ("relu", [-0.7], None),
         ("relu", [0.001], None),
     ],
+    ids=str,
 )  # fmt: skip
 def test_value_operations(learner, operation, numbers, exponent):
     """Every operation by itself gives the right number and the right slope for each operand."""
@@ -148,7 +157,7 @@ def test_value_used_several_times(learner):
 
 
 @pytest.mark.exercise("Value", points=2)
-@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("swapped", [False, True], ids=["as it stands", "operands swapped"])
 def test_value_diamond(learner, swapped):
     """A Value passes its grad on only when all that depends on it has reported."""
     # b = 3a, c = tanh(b), d = b·c, e = d + c, f = e·b: short and long ways lead back to b.
@@ -275,7 +284,7 @@ def test_linear_forward_by_hand(learner):
 
 
 @pytest.mark.exercise("linear_forward")
-@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize("lead", LEADS, ids=str)
 def test_linear_forward_equals_torch(learner, rng, lead):
     """Any leading axes, also none: every vector goes through the same layer."""
     x, w, b = layer(rng, lead)
@@ -305,7 +314,7 @@ def check_linear_backward(learner, grad_y, x, w):
 
     leaves = tx, tw, tb = as_tensors(x, w, np.zeros(w.shape[1]), grad=True)
     (F.linear(tx, tw.T, tb) * torch.tensor(grad_y)).sum().backward()
-    check_that(isinstance(grads, (tuple, list)) and len(grads) == 3, "the result must be (grad_x, grad_w, grad_b)")
+    check_results(grads, "grad_x", "grad_w", "grad_b")
     for got, leaf, name in zip(grads, leaves, ("x", "w", "b"), strict=True):
         check_close(got, leaf.grad.numpy(), **CLOSE, of=f"the gradient of {name}")
     for got, before, name in zip(after, (grad_y, x, w), ("grad_y", "x", "w"), strict=True):
@@ -317,8 +326,9 @@ def test_linear_backward_by_hand(learner):
     """Two vectors through one layer: each keeps its own grad_x; grad_w and grad_b add up both."""
     grad_y, x, w = np.array([[1.0, 0.0], [2.0, 10.0]]), np.array([[3.0], [5.0]]), np.array([[7.0, 1.0]])
 
-    grad_x, grad_w, grad_b = learner.linear_backward(grad_y, x, w)
+    results = learner.linear_backward(grad_y, x, w)
 
+    grad_x, grad_w, grad_b = check_results(results, "grad_x", "grad_w", "grad_b")
     # y = (7x + b0, x + b1)
     check_close(grad_x, np.array([[7.0], [24.0]]), rtol=1e-14, of="the gradient of x")
     check_close(grad_w, np.array([[13.0, 50.0]]), rtol=1e-14, of="the gradient of w")
@@ -343,7 +353,7 @@ def test_linear_backward_of_a_square_layer(learner, rng):
 
 
 @pytest.mark.exercise("linear_backward", points=2)
-@pytest.mark.parametrize("lead", [(2, 3), (3, 1, 2), ()])
+@pytest.mark.parametrize("lead", [(2, 3), (3, 1, 2), ()], ids=str)
 def test_linear_backward_with_more_axes(learner, rng, lead):
     """With several leading axes, or none, grad_w and grad_b keep their shapes: all vectors shared them."""
     x, w, _ = layer(rng, lead)
@@ -361,7 +371,7 @@ def check_activation(learner, name, function, x, *options, **close):
     (leaf,) = as_tensors(x, grad=True)
     value = function(leaf)
     value.sum().backward()
-    check_that(isinstance(pair, (tuple, list)) and len(pair) == 2, "the result must be (value, slope)")
+    check_results(pair, "value", "slope")
     check_close(pair[0], value.detach().numpy(), **(close or CLOSE), of="the value")
     check_close(pair[1], leaf.grad.numpy(), **(close or CLOSE), of="the slope")
     check_unchanged(after[0], x)
@@ -370,14 +380,15 @@ def check_activation(learner, name, function, x, *options, **close):
 @pytest.mark.exercise("relu")
 def test_relu_by_hand(learner):
     """What is positive stays and has slope 1; the rest becomes 0 and has slope 0, zero included."""
-    value, slope = learner.relu(np.array([-3.0, -0.25, 0.0, 0.25, 3.0]))
+    pair = learner.relu(np.array([-3.0, -0.25, 0.0, 0.25, 3.0]))
 
+    value, slope = check_results(pair, "value", "slope")
     check_close(value, np.array([0.0, 0.0, 0.0, 0.25, 3.0]), rtol=0, of="the value")
     check_close(slope, np.array([0.0, 0.0, 0.0, 1.0, 1.0]), rtol=0, of="the slope")
 
 
 @pytest.mark.exercise("relu")
-@pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 1, 4), ()])
+@pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 1, 4), ()], ids=str)
 def test_relu_equals_torch(learner, rng, shape):
     """Any shape, entry by entry; the argument stays as it was."""
     check_activation(learner, "relu", torch.relu, rng.normal(size=shape))
@@ -388,8 +399,9 @@ def test_relu_slope_is_a_number(learner, rng):
     """The slope can be multiplied and subtracted: it is made of floats, not of truth values."""
     x = rng.normal(size=6)
 
-    value, slope = learner.relu(x)
+    pair = learner.relu(x)
 
+    value, slope = check_results(pair, "value", "slope")
     check_close(slope, np.where(x > 0, 1.0, 0.0), rtol=0, of="the slope", dtype="float64")
     check_close(value, np.where(x > 0, x, 0.0), rtol=0, of="the value")
 
@@ -399,14 +411,16 @@ def test_silu_by_hand(learner):
     """The sigmoid of ±log 3 is 3/4 and 1/4: the values and slopes there can be written down."""
     x = np.array([0.0, np.log(3), -np.log(3)])
 
-    value, slope = learner.silu(x)
+    pair = learner.silu(x)
 
+    value, slope = check_results(pair, "value", "slope")
     check_close(value, x * np.array([0.5, 0.75, 0.25]), **CLOSE, of="the value")
-    check_close(slope, np.array([0.5, 0.75, 0.25]) + x * np.array([1, 3, 3]) / np.array([4, 16, 16]), **CLOSE)
+    expected = np.array([0.5, 0.75, 0.25]) + x * np.array([1, 3, 3]) / np.array([4, 16, 16])
+    check_close(slope, expected, **CLOSE, of="the slope")
 
 
 @pytest.mark.exercise("silu")
-@pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 1, 4), ()])
+@pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 1, 4), ()], ids=str)
 def test_silu_equals_torch(learner, rng, shape):
     """Any shape: value and slope agree with torch; the argument stays as it was."""
     check_activation(learner, "silu", F.silu, rng.normal(scale=3, size=shape))
@@ -415,8 +429,9 @@ def test_silu_equals_torch(learner, rng, shape):
 @pytest.mark.exercise("silu")
 def test_silu_far_out(learner):
     """Far out nothing overflows: slope 1 and the number itself on the right, zeros on the left."""
-    value, slope = learner.silu(np.array([-1000.0, -50.0, 50.0, 1000.0]))
+    pair = learner.silu(np.array([-1000.0, -50.0, 50.0, 1000.0]))
 
+    value, slope = check_results(pair, "value", "slope")
     # At ±50 what is missing is 50·e⁻⁵⁰, below 1e-19.
     check_close(value, np.array([0.0, 0.0, 50.0, 1000.0]), rtol=1e-12, atol=1e-12, of="the value")
     check_close(slope, np.array([0.0, 0.0, 1.0, 1.0]), rtol=1e-12, atol=1e-12, of="the slope")
@@ -425,8 +440,9 @@ def test_silu_far_out(learner):
 @pytest.mark.exercise("gelu")
 def test_gelu_by_hand(learner):
     """At 1 the exact GELU is the probability that a normal number lies below 1, and the slope has the density added."""
-    value, slope = learner.gelu(np.array([-1.0, 0.0, 1.0]))
+    pair = learner.gelu(np.array([-1.0, 0.0, 1.0]))
 
+    value, slope = check_results(pair, "value", "slope")
     normal = NormalDist()
     below, density = normal.cdf(1.0), normal.pdf(1.0)
     check_close(value, np.array([below - 1, 0.0, below]), **CLOSE, of="the value")
@@ -434,7 +450,7 @@ def test_gelu_by_hand(learner):
 
 
 @pytest.mark.exercise("gelu")
-@pytest.mark.parametrize("shape", [(9,), (2, 4), (2, 1, 4), ()])
+@pytest.mark.parametrize("shape", [(9,), (2, 4), (2, 1, 4), ()], ids=str)
 def test_gelu_exact_equals_torch(learner, rng, shape):
     """Without a second argument, or with "none", the exact form is meant; the argument stays as it was."""
     check_activation(learner, "gelu", F.gelu, rng.normal(scale=2, size=shape))
@@ -442,7 +458,7 @@ def test_gelu_exact_equals_torch(learner, rng, shape):
 
 
 @pytest.mark.exercise("gelu", points=2)
-@pytest.mark.parametrize("shape", [(9,), (2, 4), ()])
+@pytest.mark.parametrize("shape", [(9,), (2, 4), ()], ids=str)
 def test_gelu_tanh_equals_torch(learner, rng, shape):
     """With "tanh" both value and slope are those of the tanh form."""
     tanh = functools.partial(F.gelu, approximate="tanh")
@@ -455,8 +471,8 @@ def test_gelu_refuses_other_forms(learner):
     """Any other name of a form raises ValueError."""
     for name in ("erf", "", "exact"):
         check_raises(ValueError, learner.gelu, np.ones(2), name, says=f"for the form {name!r}")
-    value, _ = learner.gelu(np.array([2.0, 30.0]), approximate="tanh")
-    check_close(value, F.gelu(torch.tensor([2.0, 30.0]).double(), approximate="tanh").numpy(), **CLOSE, of="the value")
+    value, _ = check_results(learner.gelu(np.array([0.0, 30.0]), approximate="tanh"), "value", "slope")
+    check_close(value, np.array([0.0, 30.0]), **CLOSE, of="the value")  # there all forms agree
 
 
 # --- softmax_cross_entropy ------------------------------------------------------------------------
@@ -469,7 +485,7 @@ def check_cross_entropy(learner, logits, targets, **close):
     (leaf,) = as_tensors(logits, grad=True)
     loss = F.cross_entropy(leaf, torch.tensor(targets))
     loss.backward()
-    check_that(isinstance(pair, (tuple, list)) and len(pair) == 2, "the result must be (loss, gradient)")
+    check_results(pair, "loss", "gradient")
     check_close(pair[0], loss.item(), **(close or CLOSE), of="the loss")
     check_close(pair[1], leaf.grad.numpy(), **(close or CLOSE), of="the gradient")
     check_unchanged(after[0], logits, of="logits")
@@ -479,8 +495,9 @@ def check_cross_entropy(learner, logits, targets, **close):
 @pytest.mark.exercise("softmax_cross_entropy")
 def test_cross_entropy_by_hand(learner):
     """One row with probabilities 1/6, 2/6, 3/6: the loss is log 3 at the second class, the gradient p minus one-hot."""
-    loss, gradient = learner.softmax_cross_entropy(np.log([[1.0, 2.0, 3.0]]), np.array([1]))
+    pair = learner.softmax_cross_entropy(np.log([[1.0, 2.0, 3.0]]), np.array([1]))
 
+    loss, gradient = check_results(pair, "loss", "gradient")
     check_close(loss, math.log(3), **CLOSE, of="the loss")
     check_close(gradient, np.array([[1 / 6, 2 / 6 - 1, 3 / 6]]), **CLOSE, of="the gradient")
 
@@ -498,8 +515,9 @@ def test_cross_entropy_equals_torch(learner, rng, batch, classes):
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 def test_cross_entropy_of_ignorance(learner, classes):
     """Equal scores cost log V, however large they are."""
-    loss, gradient = learner.softmax_cross_entropy(np.full((2, classes), 7.5), np.array([0, classes - 1]))
+    pair = learner.softmax_cross_entropy(np.full((2, classes), 7.5), np.array([0, classes - 1]))
 
+    loss, gradient = check_results(pair, "loss", "gradient")
     check_close(loss, math.log(classes), **CLOSE, of="the loss")
     expected = np.full((2, classes), 0.5 / classes)
     expected[[0, 1], [0, classes - 1]] -= 0.5
@@ -520,8 +538,9 @@ def test_cross_entropy_of_repeated_targets(learner, rng):
     """Rows with the same target do not disturb each other, and every row's gradient sums to zero."""
     logits = rng.normal(scale=2, size=(6, 4))
 
-    _, gradient = learner.softmax_cross_entropy(logits, np.array([2, 2, 2, 0, 0, 3]))
+    pair = learner.softmax_cross_entropy(logits, np.array([2, 2, 2, 0, 0, 3]))
 
+    _, gradient = check_results(pair, "loss", "gradient")
     check_cross_entropy(learner, logits, np.array([2, 2, 2, 0, 0, 3]))
     check_close(gradient.sum(axis=1), np.zeros(6), rtol=0, atol=1e-14, of="the sum of each row of the gradient")
 
@@ -542,8 +561,9 @@ def test_dropout_by_hand(learner):
 @pytest.mark.exercise("dropout")
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.6])
 def test_dropout_keeps_the_mean(learner, rng, p):
-    """Over all masks, each as often as its probability says, the average is x."""
+    """Over all masks, each as often as its probability says, the average is what comes out in use: x."""
     x = rng.normal(size=3)
+    used = learner.dropout(x, p, np.array([True, False, True]), training=False)
 
     mean = np.zeros(3)
     for mask in itertools.product([True, False], repeat=3):
@@ -552,6 +572,7 @@ def test_dropout_keeps_the_mean(learner, rng, p):
             mean += weight * _array(learner.dropout(x, p, np.array(mask), training=True), (3,))
 
     check_close(mean, x, **CLOSE, of="the average over all masks")
+    check_close(used, x, rtol=0, of="the result in use")
 
 
 @pytest.mark.exercise("dropout")
@@ -573,12 +594,14 @@ def test_dropout_while_training(learner, rng, p):
 
 @pytest.mark.exercise("dropout")
 def test_dropout_when_not_training(learner, rng):
-    """When the network is used, nothing is silenced and nothing scaled."""
+    """When the network is used, nothing is silenced and nothing scaled; in training the others are 0."""
     x = rng.normal(size=(3, 4))
     mask = rng.random((3, 4)) < 0.5
+    mask[1, 2] = False
 
     check_close(learner.dropout(x, 0.5, mask, training=False), x, rtol=0)
-    check_close(learner.dropout(x, 0.5, mask, training=True), x * mask * 2, **CLOSE, of="the result in training")
+    trained = _array(learner.dropout(x, 0.5, mask, training=True), (3, 4))
+    check_close(trained[~mask], np.zeros((~mask).sum()), rtol=0, of="what the mask silences in training")
 
 
 def _array(result, shape):
@@ -597,11 +620,19 @@ BINS = 12
 SIZES = [(40, 500), (500, 40), (150, 150)]
 
 
-def check_distribution(weights, edges, of):
-    """Count the entries between the edges, and beyond them on both sides, where there may be none."""
+def check_distribution(weights, variance, edges, of="the weights"):
+    """Their variance, which says most; then count the entries between the edges, and beyond them, where none may be."""
     flat = weights.ravel()
+    # The mean is 0, so the mean square estimates the variance. With n = 20,000 it is 7 % off for normal numbers less
+    # than once in 1e8 (for x = 22, 2√(x/n) + 2x/n = 0.069, and twice e⁻ˣ bounds it), for uniform ones, whose squares
+    # are at most three times the variance, less than once in 1e9 (2 exp(−2n · 0.07² / 9)). Its deviation is 1 %: a
+    # factor of 1.5 or 2/3 is never missed.
+    found = float((flat**2).mean())
+    close = abs(found / variance - 1) < 0.07
+    check_that(close, f"variance of {of}: expected about {variance:.4g}, yours is {found:.4g}")
     inside = [int(((flat >= low) & (flat < high)).sum()) for low, high in itertools.pairwise(edges)]
     counts = [int((flat < edges[0]).sum()), *inside, int((flat >= edges[-1]).sum())]
+    of = f"{of}, counted in {len(inside)} intervals that should hold equally many, number 1 the lowest"
     check_frequencies(counts, [0.0, *[1 / len(inside)] * len(inside), 0.0], of=of)
 
 
@@ -645,7 +676,8 @@ def test_xavier_is_uniform(learner, rng, fan_in, fan_out):
     """The weights spread evenly over the whole interval, so that their variance is 2 / (I + O)."""
     weights = _array(learner.xavier_init(fan_in, fan_out, rng), (fan_in, fan_out))
 
-    check_distribution(weights, uniform_edges(math.sqrt(6 / (fan_in + fan_out)) * (1 + 1e-12)), "weights by bins")
+    bound = math.sqrt(6 / (fan_in + fan_out)) * (1 + 1e-12)
+    check_distribution(weights, 2 / (fan_in + fan_out), uniform_edges(bound))
 
 
 @pytest.mark.exercise("xavier_init")
@@ -669,7 +701,7 @@ def test_he_is_normal(learner, rng, fan_in, fan_out):
     """The weights are normal around 0 with variance 2 / I, whatever O is."""
     weights = _array(learner.he_init(fan_in, fan_out, rng), (fan_in, fan_out))
 
-    check_distribution(weights, normal_edges(2 / fan_in), "weights by bins")
+    check_distribution(weights, 2 / fan_in, normal_edges(2 / fan_in))
 
 
 @pytest.mark.exercise("he_init")
@@ -919,8 +951,8 @@ def test_mlp_first_weights(learner, rng):
 
     parameters = parameters_of(learner.MLP(40, 500, 40, rng), shapes)
 
-    check_distribution(parameters["w1"], normal_edges(2 / 40), "weights of w1 by bins")
-    check_distribution(parameters["w2"], normal_edges(2 / 500), "weights of w2 by bins")
+    for name, fan_in in (("w1", 40), ("w2", 500)):
+        check_distribution(parameters[name], 2 / fan_in, normal_edges(2 / fan_in), f"the weights {name}")
 
 
 @pytest.mark.exercise("MLP")
@@ -938,7 +970,7 @@ def test_mlp_by_hand(learner):
 
 
 @pytest.mark.exercise("MLP")
-@pytest.mark.parametrize(("batch", "sizes"), [(5, (4, 6, 3)), (1, (3, 2, 5)), (3, (3, 3, 3))])
+@pytest.mark.parametrize(("batch", "sizes"), [(5, (4, 6, 3)), (1, (3, 2, 5)), (3, (3, 3, 3))], ids=str)
 def test_mlp_forward_equals_torch(learner, rng, batch, sizes):
     """The logits of any batch agree with torch's for the same parameters."""
     parameters, x = mlp_parameters(rng, *sizes), rng.normal(size=(batch, sizes[0]))
@@ -950,15 +982,16 @@ def test_mlp_forward_equals_torch(learner, rng, batch, sizes):
 
 
 @pytest.mark.exercise("MLP", points=2)
-@pytest.mark.parametrize(("batch", "sizes"), [(5, (4, 6, 3)), (1, (3, 8, 5)), (4, (4, 4, 4))])
+@pytest.mark.parametrize(("batch", "sizes"), [(5, (4, 6, 3)), (1, (3, 8, 5)), (4, (4, 4, 4))], ids=str)
 def test_mlp_gradients_equal_torch(learner, rng, batch, sizes):
     """Loss and gradients of all four parameters agree with torch's autograd."""
     parameters, x = mlp_parameters(rng, *sizes), rng.normal(size=(batch, sizes[0]))
     targets = rng.integers(sizes[2], size=batch)
     expected_loss, expected = torch_gradients(parameters, x, targets)
 
-    loss, found = learners_mlp(learner, parameters).loss_and_gradients(x, targets)
+    pair = learners_mlp(learner, parameters).loss_and_gradients(x, targets)
 
+    loss, found = check_results(pair, "loss", "gradients")
     check_close(loss, expected_loss, **CLOSE, of="the loss")
     check_close(found, expected, **CLOSE, of="the gradients")
 
@@ -972,8 +1005,9 @@ def test_mlp_leaves_its_parameters(learner, rng):
 
     method = learner.attribute(mlp, "loss_and_gradients")
     _, after, _ = learner.call(method, x.copy(), targets.copy(), after=True)
-    loss, found = mlp.loss_and_gradients(x, targets)
+    pair = mlp.loss_and_gradients(x, targets)
 
+    loss, found = check_results(pair, "loss", "gradients")
     check_close(loss, expected_loss, **CLOSE, of="the loss at the second call")
     check_close(found, expected, **CLOSE, of="the gradients at the second call")
     check_close(mlp.parameters, parameters, rtol=0, of="the parameters after both calls")

@@ -326,7 +326,7 @@ def around_the_corner(a, b, combine):
 
 @mistake(
     "linear_recurrence_scan",
-    says="The states are right, but you go step by step: hand `combine` all stretches of a round at once.",
+    says="You go step by step: hand `combine` all stretches of a round at once.",
     patch=(
         (
             "combine((a[:, :-step], b[:, :-step]), (a[:, step:], b[:, step:]))",
@@ -349,7 +349,7 @@ def one_by_one(a, b, combine):
 
 @mistake(
     "linear_recurrence_scan",
-    says="The states are right, but where T is a power of two you make a last call that has nothing left to join.",
+    says="Where T is a power of two, and 1 is one too, you make a last call that has nothing left to join.",
     patch=("while step < length:", "while step <= length:"),
     recognise=an_idle_round,
 )
@@ -359,6 +359,23 @@ def one_round_too_many(a, b, combine):
         joined = combine((a[:, :-n], b[:, :-n]), (a[:, n:], b[:, n:]))
         a, b = np.hstack([a[:, :n], joined[0]]), np.hstack([b[:, :n], joined[1]])
     return b
+
+
+@mistake(
+    "linear_recurrence_scan",
+    says="You divided by products of a instead of scanning: `combine` is never asked, and where an a is 0 you get NaN.",
+    patch=(
+        ("while step < length:", "while False:"),
+        ("return b", "product = np.cumprod(a, axis=1)\n    return product * np.cumsum(b / product, axis=1)"),
+    ),
+)
+def divides(a, b, combine):
+    product, total, states = np.ones_like(a[:, 0]), np.zeros_like(b[:, 0]), []
+    for t in range(a.shape[1]):
+        product = product * a[:, t]
+        total = total + b[:, t] / product
+        states.append(product * total)
+    return np.stack(states, axis=1)
 
 
 # --- additive_attention ---------------------------------------------------------------------------
@@ -491,6 +508,19 @@ def overflows(query, memory, w_query, w_memory, v, mask=None):
 def counts_the_felt(grads, threshold):
     influence = np.sqrt((grads**2).sum(-1))
     return np.array([int(((row >= threshold * row.max()) & (row > 0)).sum()) for row in influence])
+
+
+@mistake(
+    "effective_context",
+    says="You left out one end; both the earliest position and the last one count.",
+    patch=("felt.shape[1] - felt.argmax(axis=1)", "felt.shape[1] - 1 - felt.argmax(axis=1)"),
+)
+def leaves_one_end_out(grads, threshold):
+    found = []
+    for row in np.sqrt((grads**2).sum(-1)):
+        felt = np.flatnonzero((row >= threshold * row.max()) & (row > 0))
+        found.append(len(row) - 1 - felt[0] if len(felt) else 0)
+    return np.array(found)
 
 
 @mistake(

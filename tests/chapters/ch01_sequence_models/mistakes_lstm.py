@@ -590,6 +590,32 @@ def cell_state_cut_off(cell, state, inputs):
 
 @mistake(
     "gradient_through_time",
+    says="You also differentiated with respect to the other tensors of the first state; asked is what h_1 alone does.",
+    patch=(
+        (
+            "    state = (start, *state[1:])",
+            "    first = state = (start, *(each.clone().requires_grad_() for each in state[1:]))",
+        ),
+        (
+            ROWS,
+            "options = {'retain_graph': True, 'materialize_grads': True}\n"
+            "    rows = [torch.cat(torch.autograd.grad(channel, first, **options)) for channel in state[0]]",
+        ),
+    ),
+)
+def other_starts_as_well(cell, state, inputs):
+    first = now = tuple(each.clone().detach().requires_grad_(True) for each in state)
+    for x in inputs:
+        now = cell(x, now)
+    total = 0.0
+    for channel in now[0]:
+        for row in torch.autograd.grad(channel, first, retain_graph=True, allow_unused=True):
+            total += 0.0 if row is None else float((row**2).sum())
+    return math.sqrt(total)
+
+
+@mistake(
+    "gradient_through_time",
     says="You took the largest singular value; the Frobenius norm is the root of the sum of all squares.",
     patch=(NORM, "torch.linalg.matrix_norm(torch.stack(rows), ord=2)"),
 )

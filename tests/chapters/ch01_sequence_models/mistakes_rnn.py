@@ -298,6 +298,93 @@ def slope_at_the_state(grad_states, states, x, h_0, w_x, w_h, mask=None):
 
 @mistake(
     "rnn_backward",
+    says="You took the slope of tanh from the state before the step; it belongs to the state that the step returned.",
+    patch=("1 - states[:, t] ** 2", "1 - before**2"),
+)
+def slope_before_the_step(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - before[:, t] ** 2) * here
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": np.einsum("bte,btc->ec", x, inside),
+        "w_h": np.einsum("btd,btc->dc", before, inside),
+        "b": inside.sum((0, 1)),
+    }
+
+
+@mistake(
+    "rnn_backward",
+    says="You overwrote the gradient of w_x at every step; it acts at all steps, so what they say adds up.",
+    patch=('gradients["w_x"] += ', 'gradients["w_x"] = '),
+)
+def overwrites_w_x(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - states[:, t] ** 2) * here
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": x[:, 0].T @ inside[:, 0],
+        "w_h": np.einsum("btd,btc->dc", before, inside),
+        "b": inside.sum((0, 1)),
+    }
+
+
+@mistake(
+    "rnn_backward",
+    says="You overwrote the gradient of w_h at every step; it acts at all steps, so what they say adds up.",
+    patch=('gradients["w_h"] += ', 'gradients["w_h"] = '),
+)
+def overwrites_w_h(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - states[:, t] ** 2) * here
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": np.einsum("bte,btc->ec", x, inside),
+        "w_h": h_0.T @ inside[:, 0],
+        "b": inside.sum((0, 1)),
+    }
+
+
+@mistake(
+    "rnn_backward",
+    says="You overwrote the gradient of b at every step; it acts at all steps, so what they say adds up.",
+    patch=('gradients["b"] += ', 'gradients["b"] = '),
+)
+def overwrites_b(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - states[:, t] ** 2) * here
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": np.einsum("bte,btc->ec", x, inside),
+        "w_h": np.einsum("btd,btc->dc", before, inside),
+        "b": inside[:, 0].sum(0),
+    }
+
+
+@mistake(
+    "rnn_backward",
     says="You overwrote the gradients of the weights at every step; the same weights act at all steps, so they add up.",
     patch=(
         ('gradients["w_x"] += ', 'gradients["w_x"] = '),
@@ -448,6 +535,53 @@ def stops_at_padding(grad_states, states, x, h_0, w_x, w_h, mask=None):
     before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
     return {
         "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": np.einsum("bte,btc->ec", x, inside),
+        "w_h": np.einsum("btd,btc->dc", before, inside),
+        "b": inside.sum((0, 1)),
+    }
+
+
+@mistake(
+    "rnn_backward",
+    says="Padded steps still add to your gradients of the weights; a step that did not happen adds nothing.",
+    patch=("np.where(real, grad_h * (1 - states[:, t] ** 2), 0)", "grad_h * (1 - states[:, t] ** 2)"),
+)
+def padding_adds_to_the_weights(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - states[:, t] ** 2)
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": inside @ w_x.T,
+        "h_0": carried,
+        "w_x": np.einsum("bte,btc->ec", x, inside),
+        "w_h": np.einsum("btd,btc->dc", before, inside),
+        "b": inside.sum((0, 1)),
+    }
+
+
+@mistake(
+    "rnn_backward",
+    says="Padded steps still add to your gradients of the weights; a step that did not happen adds nothing.",
+    patch=(
+        ("np.where(real, grad_h * (1 - states[:, t] ** 2), 0)", "grad_h * (1 - states[:, t] ** 2)"),
+        ("= grad_sum @ w_x.T", "= np.where(real, grad_sum @ w_x.T, 0)"),
+    ),
+)
+def padding_adds_to_the_weights_only(grad_states, states, x, h_0, w_x, w_h, mask=None):
+    inside, carried = np.zeros(states.shape), np.zeros(h_0.shape)
+    before = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+    for t in range(x.shape[1] - 1, -1, -1):
+        carried = carried + grad_states[:, t]
+        here = np.ones((len(x), 1), dtype=bool) if mask is None else mask[:, [t]]
+        inside[:, t] = carried * (1 - states[:, t] ** 2)
+        carried = np.where(here, inside[:, t] @ w_h.T, carried)
+    return {
+        "x": (inside @ w_x.T) * (1 if mask is None else mask[..., None]),
         "h_0": carried,
         "w_x": np.einsum("bte,btc->ec", x, inside),
         "w_h": np.einsum("btd,btc->dc", before, inside),
@@ -684,17 +818,61 @@ def gradient_upside_down(logits, targets, mask):
     return -(log_probs * one_hot).sum() / count, (one_hot - np.exp(log_probs) * mask[..., None]) / count
 
 
+def overflown(trace):
+    """Recognise a loss that is not finite beside a gradient that no softmax gives.
+
+    Where some logits of a row overflow, its softmax is NaN at these and 0 at the others; or 0 at all of them, if it is
+    the exponential of logits minus an infinite logarithm, and then the gradient of that row is 0 and a single -1/N.
+    """
+    for gradient in gradients_without_loss(trace):
+        undefined = np.isnan(gradient)
+        torn = undefined.any(-1) & ~undefined.all(-1)
+        if torn.any() or one_sided(gradient).any():
+            return True
+    return False
+
+
+def right_but_for_the_loss(trace):
+    """Recognise a loss that is not finite beside a right gradient of logits so far apart that softmax gives 0 and 1.
+
+    Where a token has a probability of 0, its gradient is -1/N and that of the likeliest token 1/N.
+    """
+    for gradient in gradients_without_loss(trace):
+        most, least = gradient.max(-1), gradient.min(-1)
+        if (
+            np.isfinite(gradient).all()
+            and not one_sided(gradient).any()
+            and (np.isclose(most, -least) & (most > 0)).any()
+        ):
+            return True
+    return False
+
+
+def one_sided(gradient):
+    """Rows that are negative somewhere and positive nowhere."""
+    return (gradient <= 0).all(-1) & (gradient < 0).any(-1)
+
+
+def gradients_without_loss(trace):
+    """The gradient wherever the loss beside it is infinite or NaN."""
+    pairs = [each for each in trace if isinstance(each, tuple) and len(each) == 2]
+    arrays = [(loss, np.asarray(each)) for loss, each in pairs if np.ndim(loss) == 0 and np.ndim(each) == 3]
+    return [gradient for loss, gradient in arrays if not np.isfinite(loss)]
+
+
 @mistake(
     "sequence_loss",
     says="You exponentiated the logits as they came, so large ones overflow; take each row's maximum out first.",
     patch=("real - real.max(axis=-1, keepdims=True)", "real"),
+    recognise=overflown,
 )
 def softmax_overflows(logits, targets, mask):
-    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    safe, count = np.where(mask, targets, 0)[..., None], max(mask.sum(), 1)
-    losses = -np.take_along_axis(log_probs, safe, -1)[..., 0]
-    gradient = np.where(mask[..., None], np.exp(log_probs) - np.eye(logits.shape[-1])[safe[..., 0]], 0.0)
-    return np.where(mask, losses, 0.0).sum() / count, gradient / count
+    probs = np.exp(logits)
+    probs = probs / probs.sum(-1, keepdims=True)
+    safe, count = np.where(mask, targets, 0), max(mask.sum(), 1)
+    losses = -np.log(np.take_along_axis(probs, safe[..., None], -1)[..., 0])
+    gradient = (probs - np.eye(logits.shape[-1])[safe]) * mask[..., None]
+    return (losses * mask).sum() / count, gradient / count
 
 
 @mistake(
@@ -704,6 +882,7 @@ def softmax_overflows(logits, targets, mask):
         "shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))",
         "np.log(np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True))",
     ),
+    recognise=right_but_for_the_loss,
 )
 def logarithm_of_the_softmax(logits, targets, mask):
     probs = np.exp(logits - logits.max(-1, keepdims=True))

@@ -90,8 +90,10 @@ def check_layout(batch, rows, length, delay, num_symbols):
     inputs, targets = batch
     shape = (rows, length + delay + length)
     for name, array in (("inputs", inputs), ("targets", targets)):
-        good = isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.shape == shape
-        check_that(good, f"the {name} must be an integer array of shape {shape}")
+        wanted = f"the {name} must be an integer array of shape {shape}"
+        check_that(isinstance(array, np.ndarray), f"{wanted}; yours are no array")
+        check_that(array.shape == shape, f"{wanted}; yours have shape {array.shape}")
+        check_that(array.dtype.kind in "iu", f"{wanted}; yours hold {array.dtype}")
     symbols = inputs[:, :length]
     check_that(
         bool(((symbols >= 0) & (symbols < num_symbols)).all()), f"the symbols must be 0 … {num_symbols - 1}, no others"
@@ -475,10 +477,11 @@ def reach(grads, threshold):
 
 @pytest.mark.exercise("effective_context")
 def test_context_by_hand(learner):
-    """Norms 5, 1, 2.5, 0 and 10 at a threshold of a quarter: all from the third position on, which is at the edge."""
-    grads = np.array([[[1.0, 2.0], [0.6, 0.8], [1.5, 2.0], [0.0, 0.0], [6.0, -8.0]]])
+    """Norms √5, 2.5, 1, 0 and 10 at a threshold of a quarter: all from the second position on, which is at the edge."""
+    grads = np.array([[[1.0, 2.0], [1.5, 2.0], [0.6, 0.8], [0.0, 0.0], [6.0, -8.0]]])
 
-    check_equal(learner.effective_context(grads, 0.25), np.array([3]))
+    # Felt are the second and the last: four from the second on. Two are felt, and its index is 1: all of these differ.
+    check_equal(learner.effective_context(grads, 0.25), np.array([4]))
     grads[0, 0] = 3.0, 4.0
     check_equal(learner.effective_context(grads, 0.25), np.array([5]))
 

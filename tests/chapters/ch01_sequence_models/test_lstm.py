@@ -496,8 +496,8 @@ def turning_cell(weight):
 
 @prop
 def carrying_cell():
-    """h is taken up by c and comes back two steps later from there: c' = h + x, h' = 3 c."""
-    return lambda x, state: (3 * state[1], state[0] + x)
+    """h is kept, and taken up by c, from where it comes back two steps later as well: h' = 2 h + 3 c, c' = h + x."""
+    return lambda x, state: (2 * state[0] + 3 * state[1], state[0] + x)
 
 
 @prop
@@ -600,12 +600,12 @@ def test_norm_of_an_rnn(learner, torch_rng, steps):
 @pytest.mark.exercise("gradient_through_time")
 def test_every_way_through_the_state_counts(learner):
     """What h_1 wrote into another tensor of the state counts where it comes back; that tensor's own start does not."""
-    # c' = h + x, h' = 3 c: h_2 does not depend on h_1 at all, h_3 does by way of c_2, and h_5 by way of c_2 and c_4.
+    # Two steps make h_3 = 7 h_1 + 6 c_1 and c_3 = 2 h_1 + 3 c_1, without the inputs; twice two of them h_5 = 61 h_1 + …
     cell, state = learner.build(carrying_cell), (tensor(1.0, 2.0), tensor(3.0, 4.0))
 
     norms = [learner.gradient_through_time(cell, state, torch.ones(steps, 2).double()) for steps in (2, 4)]
 
-    check_close(norms, [3 * math.sqrt(2), 9 * math.sqrt(2)], **NORM, of="the norms for T = 3 and T = 5")
+    check_close(norms, [7 * math.sqrt(2), 61 * math.sqrt(2)], **NORM, of="the norms for T = 3 and T = 5")
 
 
 @pytest.mark.exercise("gradient_through_time", points=2)
@@ -642,16 +642,18 @@ def test_norms_may_vanish_or_explode(learner, factor):
 
 @pytest.mark.exercise("gradient_through_time")
 def test_the_first_state_is_left_alone(learner, torch_rng):
-    """State and inputs are the same after the call."""
+    """State and inputs are the same after the call, and autograd does not follow the state then."""
     (h, c), inputs = state_of(torch_rng, 4), normal(torch_rng, 2, 4)
     arguments = learner.build(carrying_cell), (h.clone(), c.clone()), inputs.clone()
 
     norm, after, _ = learner.call("gradient_through_time", *arguments, after=True)
 
-    check_close(norm, 3 * 2.0, **NORM, of="the norm")  # h_3 = 3 (h_1 + x), and √4 = 2
+    check_close(norm, 7 * 2.0, **NORM, of="the norm")  # h_3 = 7 h_1 + …, and √4 = 2
     check_unchanged(after[1][0], h, of="h")
     check_unchanged(after[1][1], c, of="c")
     check_unchanged(after[2], inputs, of="inputs")
+    turned_on = after[1][0].requires_grad or after[1][1].requires_grad
+    check_that(not turned_on, "you turned requires_grad on for a tensor of the caller's; differentiate a copy")
 
 
 # --- bidirectional ---

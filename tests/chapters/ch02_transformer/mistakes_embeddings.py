@@ -372,6 +372,34 @@ def one_table(pairs, negatives, center_table, context_table, learning_rate):
     return center_table, context_table
 
 
+@mistake(
+    "train_word2vec",
+    says="You updated one table after the other; both gradients are taken before either table moves.",
+    patch=(
+        "gradients = torch.autograd.grad(loss, (center, context))",
+        "gradients = [*torch.autograd.grad(loss, center)]\n"
+        "        moved = (center - learning_rate * gradients[0]).detach()\n"
+        "        loss = negative_sampling_loss(moved[batch[:, 0]], context[batch[:, 1]], context[noise])\n"
+        "        gradients += torch.autograd.grad(loss, context)",
+    ),
+)
+def one_after_the_other(pairs, negatives, center_table, context_table, learning_rate):
+    center, context = center_table.clone(), context_table.clone()
+    for batch, noise in zip(pairs, negatives, strict=True):
+        everything = torch.cat([batch[:, 1:], noise], dim=1)
+        for moving in ("center", "context"):
+            v, u = center[batch[:, 0]][:, None], context[everything]
+            slopes = torch.sigmoid((u * v).sum(-1, keepdim=True))
+            slopes[:, 0] -= 1
+            slopes /= len(batch)
+            if moving == "center":
+                center = center.index_add(0, batch[:, 0], (slopes * u).sum(1), alpha=-learning_rate)
+            else:
+                flat = (slopes * v).reshape(-1, v.shape[-1])
+                context = context.index_add(0, everything.flatten(), flat, alpha=-learning_rate)
+    return center, context
+
+
 # --- nearest_neighbors ---
 
 
@@ -774,6 +802,39 @@ def pairs_put_elsewhere(x, positions, base=10000.0, layout="half"):
 
 @mistake(
     "rotary_embedding",
+    says='In the layout "interleaved" you put the first halves of all pairs in front; they belong in channels 2i.',
+    patch=("dim=axis).flatten(-2)", "dim=-2).flatten(-2)"),
+)
+def interleaved_not_put_back(x, positions, base=10000.0, layout="half"):
+    if x.shape[-1] % 2 or layout not in ("half", "interleaved"):
+        raise ValueError("layout")
+    half = x.shape[-1] // 2
+    wide = x.double()
+    angles = positions[:, None] * torch.tensor([base ** (-i / half) for i in range(half)], dtype=torch.float64)
+    u, v = wide.chunk(2, -1) if layout == "half" else (wide[..., ::2], wide[..., 1::2])
+    return torch.cat([u * angles.cos() - v * angles.sin(), u * angles.sin() + v * angles.cos()], dim=-1).to(x.dtype)
+
+
+@mistake(
+    "rotary_embedding",
+    says="You turned float64 vectors in float32; only half precision needs another dtype to be turned in.",
+    patch=("dtype = torch.promote_types(x.dtype, torch.float32)", "dtype = torch.float32"),
+)
+def float64_turned_in_float32(x, positions, base=10000.0, layout="half"):
+    if x.shape[-1] % 2 or layout not in ("half", "interleaved"):
+        raise ValueError("layout")
+    half = x.shape[-1] // 2
+    angles = positions[:, None] * torch.tensor([base ** (-i / half) for i in range(half)], dtype=torch.float64)
+    first, second = (slice(0, half), slice(half, None)) if layout == "half" else (slice(0, None, 2), slice(1, None, 2))
+    narrow, cos, sin = x.float(), angles.cos().float(), angles.sin().float()
+    turned = torch.empty_like(narrow)
+    turned[..., first] = narrow[..., first] * cos - narrow[..., second] * sin
+    turned[..., second] = narrow[..., first] * sin + narrow[..., second] * cos
+    return turned.to(x.dtype)
+
+
+@mistake(
+    "rotary_embedding",
     says="Your angles are in float32, which has no digits left for far positions: compute them in float64.",
     patch=("torch.arange(0, size, 2, dtype=torch.float64)", "torch.arange(0, size, 2, dtype=torch.float32)"),
     recognise=nearly(*far_rotations()),
@@ -896,3 +957,93 @@ def decimal_logarithm(head_size, factor, original_length, base=10000.0, beta_fas
         squeezed = min(1.0, max(0.0, (i - low) / (high - low)))
         speeds.append(base ** (-2 * i / head_size) * (1 - squeezed + squeezed / factor))
     return torch.tensor(speeds, dtype=torch.float64), 1 + math.log10(factor) / 10
+
+
+@mistake(
+    "yarn_scaling",
+    says="Your ramp runs over the number of turns, as the paper writes it; here it runs over the numbers of the pairs.",
+    patch=(
+        "ramp = ((pair - low) / (high - low)).clamp(0, 1)",
+        "turns = original_length * frequencies / (2 * math.pi)\n"
+        "    ramp = 1 - ((turns - beta_slow) / (beta_fast - beta_slow)).clamp(0, 1)",
+    ),
+)
+def ramp_over_turns(head_size, factor, original_length, base=10000.0, beta_fast=32.0, beta_slow=1.0):
+    speeds = []
+    for i in range(head_size // 2):
+        speed = base ** (-2 * i / head_size)
+        turns = original_length * speed / (2 * math.pi)
+        kept = min(1.0, max(0.0, (turns - beta_slow) / (beta_fast - beta_slow)))
+        speeds.append(kept * speed + (1 - kept) * speed / factor)
+    return torch.tensor(speeds, dtype=torch.float64), 1 + math.log(factor) / 10
+
+
+@mistake(
+    "yarn_scaling",
+    says="You blended wavelengths; it is the frequencies, in radians per position, that the ramp blends.",
+    patch=("(1 - ramp) * frequencies + ramp * frequencies / factor", "frequencies / ((1 - ramp) + ramp * factor)"),
+)
+def blends_wavelengths(head_size, factor, original_length, base=10000.0, beta_fast=32.0, beta_slow=1.0):
+    def number(turns):
+        return head_size / 2 * math.log(original_length / turns / (2 * math.pi)) / math.log(base)
+
+    low, high = max(math.floor(number(beta_fast)), 0), math.ceil(number(beta_slow))
+    speeds = []
+    for i in range(head_size // 2):
+        squeezed = min(1.0, max(0.0, (i - low) / (high - low)))
+        speeds.append(1 / (base ** (2 * i / head_size) * (1 - squeezed + squeezed * factor)))
+    return torch.tensor(speeds, dtype=torch.float64), 1 + math.log(factor) / 10
+
+
+@mistake(
+    "yarn_scaling",
+    says="You squared the attention factor; queries and keys both get it, and only their scores get its square.",
+    patch=("0.1 * math.log(factor) + 1", "(0.1 * math.log(factor) + 1) ** 2"),
+)
+def attention_factor_squared(head_size, factor, original_length, base=10000.0, beta_fast=32.0, beta_slow=1.0):
+    def number(turns):
+        return head_size / 2 * math.log(original_length / turns / (2 * math.pi)) / math.log(base)
+
+    low, high = max(math.floor(number(beta_fast)), 0), math.ceil(number(beta_slow))
+    speeds = []
+    for i in range(head_size // 2):
+        squeezed = min(1.0, max(0.0, (i - low) / (high - low)))
+        speeds.append(base ** (-2 * i / head_size) * (1 - squeezed + squeezed / factor))
+    return torch.tensor(speeds, dtype=torch.float64), (1 + math.log(factor) / 10) ** 2
+
+
+@mistake(
+    "yarn_scaling",
+    says="Your ramp's ends are no whole numbers: low is rounded down, high is rounded up.",
+    patch=(
+        ("math.floor(pair_with(beta_fast))", "pair_with(beta_fast)"),
+        ("math.ceil(pair_with(beta_slow))", "pair_with(beta_slow)"),
+    ),
+)
+def ends_not_rounded(head_size, factor, original_length, base=10000.0, beta_fast=32.0, beta_slow=1.0):
+    def number(turns):
+        return head_size / 2 * math.log(original_length / turns / (2 * math.pi)) / math.log(base)
+
+    low, high = max(number(beta_fast), 0.0), number(beta_slow)
+    speeds = []
+    for i in range(head_size // 2):
+        squeezed = min(1.0, max(0.0, (i - low) / (high - low)))
+        speeds.append(base ** (-2 * i / head_size) * (1 - squeezed + squeezed / factor))
+    return torch.tensor(speeds, dtype=torch.float64), 1 + math.log(factor) / 10
+
+
+@mistake(
+    "yarn_scaling",
+    says="Your ramp's ends are no whole numbers: low is rounded down, high is rounded up.",
+    patch=("math.floor(pair_with(beta_fast))", "pair_with(beta_fast)"),
+)
+def low_not_rounded(head_size, factor, original_length, base=10000.0, beta_fast=32.0, beta_slow=1.0):
+    def number(turns):
+        return head_size / 2 * math.log(original_length / turns / (2 * math.pi)) / math.log(base)
+
+    low, high = max(number(beta_fast), 0.0), math.ceil(number(beta_slow))
+    speeds = []
+    for i in range(head_size // 2):
+        squeezed = min(1.0, max(0.0, (i - low) / (high - low)))
+        speeds.append(base ** (-2 * i / head_size) * (1 - squeezed + squeezed / factor))
+    return torch.tensor(speeds, dtype=torch.float64), 1 + math.log(factor) / 10

@@ -8,6 +8,24 @@ import regex
 
 from grader.checks import mistake
 
+# Whatever else was done about digits and numbers, "In 2024, 3.14x½²" comes out like this, in the check of digits.
+BEHIND_THE_DIGITS = ["In", " ", "2", "0", "2", "4", ",", " ", "3", ".", "1", "4", "x"]
+
+
+def digits_of_ten(trace):
+    """Recognise that the digits 0 to 9 stand alone and ½² do not."""
+    length = len(BEHIND_THE_DIGITS)
+    return any(
+        type(each) is list and each[:length] == BEHIND_THE_DIGITS and each[length:] != ["½", "²"] for each in trace
+    )
+
+
+def digits_in_runs(trace):
+    """Recognise that the text was cut at 2024 and 14, which may be lost then, since they are no single digits."""
+    cut = [each for each in trace if type(each) is list and each[:2] == ["In", " "] and "2" not in each]
+    return any("2024" in each or each[2:6] == [",", " ", "3", "."] for each in cut)
+
+
 # --- byte_to_unicode ---
 
 
@@ -58,6 +76,17 @@ def only_ascii_is_visible(data):
     return "".join(chr(table[byte]) for byte in data)
 
 
+@mistake(
+    "byte_to_unicode",
+    says="You took the space for a visible character, as isprintable does; it is written as another one, too.",
+    patch=("range(33, 127)", "range(32, 127)"),
+)
+def space_is_visible(data):
+    others = iter(range(256, 512))
+    table = [chr(byte) if chr(byte).isprintable() else chr(next(others)) for byte in range(256)]
+    return "".join(table[byte] for byte in data)
+
+
 # --- pretokenize ---
 
 
@@ -69,6 +98,50 @@ def only_ascii_is_visible(data):
 def numbers_stay_together(text):
     gpt2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
     return [match.group() for match in regex.finditer(gpt2, text)]
+
+
+@mistake(
+    "pretokenize",
+    says="You never cut at the digits; every one of them is a piece before the five rules are used.",
+    patch=(r'regex.findall(r"\p{N}|\P{N}+", text)', "[text]"),
+)
+def digits_never_cut(text):
+    return regex.findall(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?[^\s\p{L}]+|\s+(?!\S)|\s+", text)
+
+
+@mistake(
+    "pretokenize",
+    says="You never cut at the digits; every one of them is a piece before the five rules are used.",
+    patch=((r"| ?[^\s\p{L}]+|", r"| ?[^\s\p{L}\p{N}]+|"), (r'regex.findall(r"\p{N}|\P{N}+", text)', "[text]")),
+)
+def digits_fall_through(text):
+    rules = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+    return [match.group() for match in rules.finditer(text)]
+
+
+@mistake(
+    "pretokenize",
+    says="You cut at the digits 0 to 9 or at \\d; all of Unicode's numbers are pieces of their own, ½ and ² as well.",
+    patch=(r'r"\p{N}|\P{N}+"', r'r"\d|\D+"'),
+    recognise=digits_of_ten,
+)
+def only_ten_digits(text):
+    rules = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    return [piece for stretch in regex.split(r"([0-9])", text) for piece in regex.findall(rules, stretch)]
+
+
+@mistake(
+    "pretokenize",
+    says="You cut at whole numbers; every single digit is a piece of its own.",
+    patch=(r'r"\p{N}|\P{N}+"', r'r"\p{N}+|\P{N}+"'),
+    recognise=digits_in_runs,
+)
+def numbers_cut_whole(text):
+    rules = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    pieces = []
+    for stretch in regex.split(r"(\p{N}+)", text):
+        pieces += [stretch] if regex.fullmatch(r"\p{N}", stretch) else regex.findall(rules, stretch)
+    return pieces
 
 
 @mistake(
@@ -233,6 +306,44 @@ def from_the_right(parts, pair):
     return merged
 
 
+@mistake(
+    "merge",
+    says="You compared what comes out when two parts are joined; a | bc looks like ab | c then, and is another pair.",
+    patch=("(merged[-1], part) == pair:", 'merged[-1] + part == b"".join(pair):'),
+)
+def looks_the_same_when_joined(parts, pair):
+    merged, place = [], 0
+    while place < len(parts):
+        if b"".join(parts[place : place + 2]) == pair[0] + pair[1] and place + 1 < len(parts):
+            merged.append(pair[0] + pair[1])
+            place += 2
+        else:
+            merged.append(parts[place])
+            place += 1
+    return merged
+
+
+@mistake(
+    "merge",
+    says="You went from right to left: in a run of equal parts the first two are joined, not the last two.",
+    patch=(
+        "    merged = []\n",
+        "    for place in reversed(range(len(parts) - 1)):\n"
+        "        if tuple(parts[place : place + 2]) == pair:\n"
+        "            parts[place : place + 2] = [pair[0] + pair[1]]\n"
+        "    return parts\n"
+        "    merged = []\n",
+    ),
+)
+def in_place_from_the_right(parts, pair):
+    place = len(parts) - 2
+    while place >= 0:
+        if (parts[place], *parts[place + 1 : place + 2]) == pair:
+            parts[place] += parts.pop(place + 1)
+        place -= 1
+    return parts
+
+
 # --- train_bpe ---
 
 
@@ -326,6 +437,45 @@ def size_counts_merges(text, vocab_size):
         if not counts:
             break
         pair = min(counts, key=lambda pair: (-counts[pair], vocab[pair[0]], vocab[pair[1]]))
+        merges.append(pair)
+        vocab[pair[0] + pair[1]] = len(vocab)
+        words = [merge(word, pair) for word in words]
+    return vocab, merges
+
+
+@mistake(
+    "train_bpe",
+    says="Among equally frequent pairs you took the one with the largest ids; the smallest decide.",
+    patch=("vocab[pair[0]], vocab[pair[1]])", "-vocab[pair[0]], -vocab[pair[1]])"),
+)
+def the_largest_ids_win(text, vocab_size):
+    vocab, merges = {bytes([byte]): byte for byte in range(256)}, []
+    words = [[bytes([byte]) for byte in piece.encode()] for piece in pretokenize(text)]
+    while len(vocab) < vocab_size:
+        counts = Counter(pair for word in words for pair in pairwise(word))
+        if not counts:
+            break
+        pair = max(counts, key=lambda pair: (counts[pair], vocab[pair[0]], vocab[pair[1]]))
+        merges.append(pair)
+        vocab[pair[0] + pair[1]] = len(vocab)
+        words = [merge(word, pair) for word in words]
+    return vocab, merges
+
+
+@mistake(
+    "train_bpe",
+    says="You stopped when no pair occurred twice; training goes on as long as a piece has two tokens.",
+    patch=("if not counts:", "if max(counts.values(), default=0) < 2:"),
+)
+def once_is_not_enough(text, vocab_size):
+    vocab, merges = {bytes([byte]): byte for byte in range(256)}, []
+    words = [[bytes([byte]) for byte in piece.encode()] for piece in pretokenize(text)]
+    while len(vocab) < vocab_size:
+        counts = Counter(pair for word in words for pair in pairwise(word))
+        often = [pair for pair in counts if counts[pair] > 1]
+        if not often:
+            break
+        pair = min(often, key=lambda pair: (-counts[pair], vocab[pair[0]], vocab[pair[1]]))
         merges.append(pair)
         vocab[pair[0] + pair[1]] = len(vocab)
         words = [merge(word, pair) for word in words]
@@ -440,6 +590,52 @@ def missing_bytes_dropped_late(text, vocab, ranks):
         for part in parts:
             if part in vocab:
                 ids.append(vocab[part])
+    return ids
+
+
+@mistake(
+    "encode",
+    says="You walked through all merges once, in their order; what a join makes may stand earlier in the list.",
+    patch=(
+        """        while len(parts) > 1:
+            best = min(pairwise(parts), key=lambda pair: ranks.get(pair, math.inf))
+            if best not in ranks:
+                break
+            parts = merge(parts, best)
+""",
+        """        for best in sorted(ranks, key=ranks.get):
+            if best in pairwise(parts):
+                parts = merge(parts, best)
+""",
+    ),
+)
+def merges_walked_through_once(text, vocab, ranks):
+    in_order = sorted((rank, pair) for pair, rank in ranks.items())
+    words = [[bytes([byte]) for byte in piece.encode() if bytes([byte]) in vocab] for piece in pretokenize(text)]
+    ids = []
+    for word in words:
+        for _, (left, right) in in_order:
+            if left in word and right in word:
+                word = merge(word, (left, right))
+        ids.extend(vocab[part] for part in word)
+    return ids
+
+
+@mistake(
+    "encode",
+    says="You joined the pair with the largest rank first; the smallest goes first.",
+    patch=(
+        "min(pairwise(parts), key=lambda pair: ranks.get(pair, math.inf))",
+        "max(pairwise(parts), key=lambda pair: ranks.get(pair, -math.inf))",
+    ),
+)
+def largest_rank_first(text, vocab, ranks):
+    ids = []
+    for piece in pretokenize(text):
+        parts = [bytes([byte]) for byte in piece.encode() if bytes([byte]) in vocab]
+        while found := [pair for pair in pairwise(parts) if pair in ranks]:
+            parts = merge(parts, max(found, key=ranks.get))
+        ids += [vocab[part] for part in parts]
     return ids
 
 
@@ -668,6 +864,62 @@ def best_last_token(text, log_probs):
     tokens, end = [], len(text)
     while end:
         tokens, end = [text[last[end] : end], *tokens], last[end]
+    return tokens
+
+
+@mistake(
+    "unigram_viterbi",
+    says="You took the longest token at each place; the sum over the whole text decides.",
+    patch=(
+        "    # best[end]: the score of",
+        "    tokens, start = [], 0\n"
+        "    while start < len(text):\n"
+        "        ends = [end for end in range(start + 1, len(text) + 1) if text[start:end] in log_probs]\n"
+        "        if not ends:\n"
+        "            raise ValueError(text)\n"
+        "        tokens.append(text[start : ends[-1]])\n"
+        "        start = ends[-1]\n"
+        "    return tokens\n"
+        "    # best[end]: the score of",
+    ),
+)
+def longest_at_each_place(text, log_probs):
+    tokens = []
+    while text:
+        size = len(text)
+        while text[:size] not in log_probs:
+            size -= 1
+            if size == 0:
+                raise ValueError("no tokens make this text")
+        tokens.append(text[:size])
+        text = text[size:]
+    return tokens
+
+
+@mistake(
+    "unigram_viterbi",
+    says="You took at each step the token that is most probable by itself; the sum over the whole text counts.",
+    patch=(
+        "    # best[end]: the score of",
+        "    tokens, start = [], 0\n"
+        "    while start < len(text):\n"
+        "        ends = [end for end in range(start + 1, len(text) + 1) if text[start:end] in log_probs]\n"
+        "        if not ends:\n"
+        "            raise ValueError(text)\n"
+        "        tokens.append(max((text[start:end] for end in ends), key=log_probs.get))\n"
+        "        start += len(tokens[-1])\n"
+        "    return tokens\n"
+        "    # best[end]: the score of",
+    ),
+)
+def most_probable_at_each_place(text, log_probs):
+    tokens = []
+    while text:
+        found = sorted((-value, token) for token, value in log_probs.items() if text.startswith(token))
+        if not found:
+            raise ValueError("no tokens make this text")
+        tokens.append(found[0][1])
+        text = text.removeprefix(found[0][1])
     return tokens
 
 

@@ -31,6 +31,22 @@ FAR = {"rtol": 0.0, "atol": 1e-6}
 FAR_POSITIONS = torch.tensor([0, 999, 99_991, 524_287, 1_000_000])
 
 
+def named(thing):
+    """How a case is called: 2 by 3, float32, half."""
+    if isinstance(thing, tuple):
+        return " by ".join(map(str, thing)) or "no axes"
+    return str(thing).removeprefix("torch.").replace("-", "minus ")
+
+
+def cases(words, *rows):
+    """Give each case a name of words and numbers: cases("rows, k", (7, 1)) is called "rows 7, k 1"."""
+    names = words.split(", ")
+    return [
+        pytest.param(*row, id=", ".join(f"{name} {named(each)}" for name, each in zip(names, row, strict=True)))
+        for row in rows
+    ]
+
+
 def normal(generator, *shape, scale=1.0, dtype=torch.float64):
     return scale * torch.randn(*shape, generator=generator, dtype=dtype)
 
@@ -62,7 +78,7 @@ def test_lookup_by_hand(learner):
 
 
 @pytest.mark.exercise("embedding_lookup")
-@pytest.mark.parametrize("shape", [(), (6,), (2, 3), (2, 1, 4), (0,), (3, 0)], ids=str)
+@pytest.mark.parametrize("shape", [(), (6,), (2, 3), (2, 1, 4), (0,), (3, 0)], ids=named)
 def test_lookup_of_ids_of_any_shape(learner, torch_rng, shape):
     """Ids of any shape: the result has that shape and one more axis for the channels."""
     table, ids = normal(torch_rng, 5, 3), integers(torch_rng, 0, 5, *shape)
@@ -73,7 +89,7 @@ def test_lookup_of_ids_of_any_shape(learner, torch_rng, shape):
 
 
 @pytest.mark.exercise("embedding_lookup")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=named)
 def test_lookup_keeps_the_dtype(learner, torch_rng, dtype):
     """The rows come out as they are, in the table's dtype."""
     table, ids = normal(torch_rng, 5, 3, dtype=dtype), integers(torch_rng, 0, 5, 4)
@@ -98,7 +114,7 @@ def test_lookup_sends_gradients_to_the_table(learner, torch_rng):
 
 
 @pytest.mark.exercise("embedding_lookup", points=2)
-@pytest.mark.parametrize("wrong", [-1, 5, -5, 6])
+@pytest.mark.parametrize("wrong", [-1, 5, -5, 6], ids=lambda wrong: f"id {named(wrong)}")
 def test_lookup_refuses_ids_outside_the_table(learner, torch_rng, wrong):
     """An id below zero or beyond the last row is an IndexError, not somebody else's row."""
     table = normal(torch_rng, 5, 3)
@@ -130,7 +146,7 @@ def test_gradient_by_hand(learner):
 
 
 @pytest.mark.exercise("embedding_gradient")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=named)
 def test_gradient_without_repetition(learner, torch_rng, dtype):
     """Rows used once get exactly their vector, rows never used get zeros, in upstream's dtype."""
     ids, upstream = torch.tensor([6, 2, 0, 5]), normal(torch_rng, 4, 3, dtype=dtype)
@@ -142,7 +158,7 @@ def test_gradient_without_repetition(learner, torch_rng, dtype):
 
 
 @pytest.mark.exercise("embedding_gradient", points=2)
-@pytest.mark.parametrize("shape", [(12,), (3, 4), (2, 3, 2), (), (0,)], ids=str)
+@pytest.mark.parametrize("shape", [(12,), (3, 4), (2, 3, 2), (), (0,)], ids=named)
 def test_repeated_ids_add_up(learner, torch_rng, shape):
     """Ids of any shape, most of them used several times: the sum over the uses."""
     ids, upstream = integers(torch_rng, 0, 4, *shape), normal(torch_rng, *shape, 3)
@@ -153,7 +169,7 @@ def test_repeated_ids_add_up(learner, torch_rng, shape):
 
 
 @pytest.mark.exercise("embedding_gradient")
-@pytest.mark.parametrize("padding_id", [2, 4, 0])
+@pytest.mark.parametrize("padding_id", cases("padding_id", (2,), (4,), (0,)))
 def test_padding_row_does_not_learn(learner, torch_rng, padding_id):
     """The row of padding_id gets zeros, also where it was used; the others are as always."""
     ids, upstream = torch.tensor([[2, 4, 0, 1], [4, 2, 4, 0]]), normal(torch_rng, 2, 4, 3)
@@ -200,7 +216,7 @@ def test_equal_tokens_are_each_others_context(learner):
 
 
 @pytest.mark.exercise("skipgram_pairs")
-@pytest.mark.parametrize(("length", "window"), [(9, 1), (9, 3), (12, 4), (6, 5), (1, 2), (0, 1)])
+@pytest.mark.parametrize(("length", "window"), cases("tokens, window", (9, 1), (9, 3), (12, 4), (6, 5), (1, 2), (0, 1)))
 def test_pairs_equal_the_loop(learner, rng, length, window):
     """Any length and window: all pairs of places at most `window` apart."""
     tokens = rng.integers(0, 5, size=length).tolist()
@@ -212,7 +228,7 @@ def test_pairs_equal_the_loop(learner, rng, length, window):
 
 
 @pytest.mark.exercise("skipgram_pairs")
-@pytest.mark.parametrize("window", [3, 4, 50])
+@pytest.mark.parametrize("window", cases("window", (3,), (4,), (50,)))
 def test_window_wider_than_the_sentence(learner, window):
     """A window that reaches beyond the sentence gives all pairs, each once, and wraps round nowhere."""
     pairs = learner.skipgram_pairs([10, 20, 30], window)
@@ -252,7 +268,9 @@ def test_sampling_loss_by_hand(learner):
 
 
 @pytest.mark.exercise("negative_sampling_loss", points=2)
-@pytest.mark.parametrize(("batch", "negatives", "channels"), [(1, 1, 3), (4, 3, 5), (3, 5, 1), (5, 5, 5)])
+@pytest.mark.parametrize(
+    ("batch", "negatives", "channels"), cases("B, K, C", (1, 1, 3), (4, 3, 5), (3, 5, 1), (5, 5, 5))
+)
 def test_sampling_loss_equals_cross_entropy(learner, torch_rng, batch, negatives, channels):
     """Any sizes: a sum over the questions of a pair, a mean over the pairs."""
     inputs = sampling_inputs(torch_rng, batch, negatives, channels)
@@ -272,7 +290,7 @@ def test_sampling_loss_in_float32(learner, torch_rng):
 
 
 @pytest.mark.exercise("negative_sampling_loss", points=2)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=named)
 def test_sampling_loss_of_large_scores(learner, dtype):
     """Scores of ±2000, confidently wrong: the loss is their size, not infinity."""
     # −log σ(−2000) = 2000 to all digits. Pair 0 is wrong once and right twice, pair 1 wrong three times.
@@ -393,14 +411,14 @@ def word2vec_inputs(generator, steps=3, batch=4, noise=2, vocabulary=6, channels
 @pytest.mark.exercise("train_word2vec")
 def test_one_step_by_hand(learner):
     """One pair, one negative: both tables move, and rows that took no part stay."""
-    # All scores are 0, so every slope is ±1/2: context rows move by ±½ · 0.5 · [4, 2], and the center's by
-    # ½ · 0.5 · ([8, 0] − [0, 8]), where both contexts are perpendicular to the center's [0, 0]: scores 0.
+    # The center's row is [0, 0], so both scores are 0 and every slope is ±1/2: it moves by ½ · ([2, 0] − [0, 2]). The
+    # rows of the contexts move by ±½ · [0, 0]; whoever takes the center's new row for that moves them by 0.12.
     center = torch.tensor([[1.0, 1.0], [0.0, 0.0], [2.0, 2.0], [3.0, 3.0]], dtype=torch.float64)
-    context = torch.tensor([[5.0, 5.0], [6.0, 6.0], [8.0, 0.0], [0.0, 8.0]], dtype=torch.float64)
+    context = torch.tensor([[5.0, 5.0], [6.0, 6.0], [2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
 
-    tables = learner.train_word2vec(torch.tensor([[[1, 2]]]), torch.tensor([[[3]]]), center, context, 0.5)
+    tables = learner.train_word2vec(torch.tensor([[[1, 2]]]), torch.tensor([[[3]]]), center, context, 1.0)
 
-    moved = torch.tensor([[1.0, 1.0], [2.0, -2.0], [2.0, 2.0], [3.0, 3.0]], dtype=torch.float64)
+    moved = torch.tensor([[1.0, 1.0], [1.0, -1.0], [2.0, 2.0], [3.0, 3.0]], dtype=torch.float64)
     check_close(tables[0], moved, **F64, of="the table of centers")
     check_close(tables[1], context, **F64, of="the table of contexts")
 
@@ -408,7 +426,7 @@ def test_one_step_by_hand(learner):
 @pytest.mark.exercise("train_word2vec", points=2)
 @pytest.mark.parametrize(
     ("steps", "batch", "noise", "rate"),
-    [(1, 1, 1, 0.3), (1, 5, 2, 1.0), (4, 3, 3, 0.5), (8, 6, 1, 2.0), (0, 2, 1, 1.0)],
+    cases("S, B, K, rate", (1, 1, 1, 0.3), (1, 5, 2, 1.0), (4, 3, 3, 0.5), (8, 6, 1, 2.0), (0, 2, 1, 1.0)),
 )
 def test_training_equals_the_loop(learner, torch_rng, steps, batch, noise, rate):
     """Several steps, tokens used several times in a batch: the tables of plain gradient descent on the mean loss."""
@@ -498,7 +516,7 @@ def test_neighbors_by_hand(learner):
 
 
 @pytest.mark.exercise("nearest_neighbors", points=2)
-@pytest.mark.parametrize(("rows", "channels", "k"), [(7, 3, 1), (30, 5, 4), (40, 2, 40), (5, 5, 3)])
+@pytest.mark.parametrize(("rows", "channels", "k"), cases("V, C, k", (7, 3, 1), (30, 5, 4), (40, 2, 40), (5, 5, 3)))
 def test_neighbors_equal_the_sort(learner, torch_rng, rows, channels, k):
     """Rows and query of any length: the k largest cosines, the largest first."""
     table = normal(torch_rng, rows, channels) * torch.exp(2 * normal(torch_rng, rows, 1))
@@ -522,7 +540,7 @@ def test_neighbors_in_float32(learner, torch_rng):
 
 
 @pytest.mark.exercise("nearest_neighbors", points=2)
-@pytest.mark.parametrize("kind", [tuple, list])
+@pytest.mark.parametrize("kind", [tuple, list], ids=["tuple of ids", "list of ids"])
 def test_excluded_rows_are_no_neighbors(learner, torch_rng, kind):
     """Excluded ids never appear, and there are k neighbours all the same."""
     table = normal(torch_rng, 12, 4)
@@ -558,7 +576,11 @@ def test_zero_vectors_are_similar_to_nothing(learner):
 
 
 @pytest.mark.exercise("nearest_neighbors")
-@pytest.mark.parametrize(("k", "exclude"), [(7, ()), (4, (0, 2, 5)), (5, [1, 1, 3])])
+@pytest.mark.parametrize(
+    ("k", "exclude"),
+    [(7, ()), (4, (0, 2, 5)), (5, [1, 1, 3])],
+    ids=["k 7 of 6 rows", "k 4 of 3 rows left", "k 5 of 4 rows left"],
+)
 def test_there_must_be_k_rows(learner, torch_rng, k, exclude):
     """More neighbours than there are rows left is a ValueError; exactly as many is not."""
     table, query = normal(torch_rng, 6, 3), normal(torch_rng, 3)
@@ -597,7 +619,7 @@ def test_analogy_never_answers_with_its_question(learner):
 
 
 @pytest.mark.exercise("analogy", points=2)
-@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize("k", cases("k", (1,), (5,)))
 def test_analogy_equals_the_sort(learner, torch_rng, k):
     """Rows of very different lengths: the three are brought to length 1 before they are added up."""
     table = normal(torch_rng, 25, 4) * torch.exp(1.5 * normal(torch_rng, 25, 1))
@@ -648,7 +670,7 @@ def test_logits_by_hand(learner):
 
 
 @pytest.mark.exercise("tied_output_logits")
-@pytest.mark.parametrize("lead", [(4,), (2, 3), (1, 2, 2)], ids=str)
+@pytest.mark.parametrize("lead", [(4,), (2, 3), (1, 2, 2)], ids=named)
 def test_logits_equal_a_linear_layer(learner, torch_rng, lead):
     """Any leading axes: the same as a linear layer whose weight is the table, also where V = C."""
     hidden, table = normal(torch_rng, *lead, 3), normal(torch_rng, 3 + len(lead) % 2, 3)
@@ -695,7 +717,7 @@ def test_sinusoids_by_hand(learner):
 
 
 @pytest.mark.exercise("sinusoidal_positions", points=2)
-@pytest.mark.parametrize(("channels", "base"), [(2, 10000.0), (6, 10000.0), (16, 10000.0), (10, 500.0)])
+@pytest.mark.parametrize(("channels", "base"), cases("C, base", (2, 10000.0), (6, 10000.0), (16, 10000.0), (10, 500.0)))
 def test_sinusoids_equal_the_loop(learner, rng, channels, base):
     """Any number of channels, any base, positions in any order: the formula, in float32."""
     positions = torch.from_numpy(rng.permutation(40)[:7])
@@ -734,7 +756,7 @@ def test_sinusoids_far_out(learner):
 
 
 @pytest.mark.exercise("sinusoidal_positions")
-@pytest.mark.parametrize("channels", [1, 3, 7])
+@pytest.mark.parametrize("channels", cases("C", (1,), (3,), (7,)))
 def test_sinusoids_need_even_channels(learner, channels):
     """An odd number of channels is a ValueError."""
     positions = torch.tensor([0, 1, 9])
@@ -782,7 +804,9 @@ def test_rotary_by_hand(learner):
 
 
 @pytest.mark.exercise("rotary_embedding")
-@pytest.mark.parametrize("case", REFERENCE["rotary"]["cases"], ids=lambda case: f"{case['layout']} {case['base']:.0f}")
+@pytest.mark.parametrize(
+    "case", REFERENCE["rotary"]["cases"], ids=lambda case: f"{case['layout']}, base {case['base']:.0f}"
+)
 def test_rotary_equals_transformers(learner, case):
     """The same as the transformers library, whose Llama is "half" and whose GPT-J is "interleaved"."""
     x, positions = torch.tensor(REFERENCE["rotary"]["x"]), torch.tensor(REFERENCE["rotary"]["positions"])
@@ -795,7 +819,9 @@ def test_rotary_equals_transformers(learner, case):
 
 @pytest.mark.exercise("rotary_embedding", points=2)
 @LAYOUTS
-@pytest.mark.parametrize(("lead", "size", "base"), [((), 2, 10000.0), ((3,), 6, 10000.0), ((2, 4), 8, 500.0)])
+@pytest.mark.parametrize(
+    ("lead", "size", "base"), cases("leading, D, base", ((), 2, 10000.0), ((3,), 6, 10000.0), ((2, 4), 8, 500.0))
+)
 def test_rotary_equals_complex_numbers(learner, torch_rng, layout, lead, size, base):
     """Each pair is a complex number times e^(iθ): any leading axes, positions in any order."""
     x, positions = normal(torch_rng, *lead, 5, size), torch.randperm(40, generator=torch_rng)[:5]
@@ -852,8 +878,21 @@ def test_rotary_far_out(learner, layout):
 
 
 @pytest.mark.exercise("rotary_embedding")
+@LAYOUTS
+def test_rotary_in_float64(learner, torch_rng, layout):
+    """Vectors in float64 are turned in float64: right to eleven digits."""
+    x, positions = normal(torch_rng, 2, 3, 8), torch.tensor([5, 100, 901])
+
+    turned = learner.rotary_embedding(x, positions, layout=layout)
+
+    check_dtype(turned, torch.float64)
+    # Angles below 1,000 are right to 3e-13, entries are of size one to four; float32 would leave 1e-7.
+    check_close(turned, rotary_oracle(x, positions, layout=layout), rtol=0, atol=1e-11)
+
+
+@pytest.mark.exercise("rotary_embedding")
 @pytest.mark.parametrize(
-    ("dtype", "rounding"), [(torch.float64, 1e-9), (torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=str
+    ("dtype", "rounding"), [(torch.bfloat16, 2.0**-8), (torch.float16, 2.0**-11)], ids=["bfloat16", "float16"]
 )
 def test_rotary_keeps_the_dtype(learner, torch_rng, dtype, rounding):
     """The result has x's dtype; half precision is turned in float32 and rounded once, at the end."""
@@ -881,7 +920,11 @@ def test_rotary_gradients(learner, torch_rng, layout):
 
 
 @pytest.mark.exercise("rotary_embedding")
-@pytest.mark.parametrize(("size", "layout"), [(5, "half"), (7, "interleaved"), (6, "adjacent"), (6, "")])
+@pytest.mark.parametrize(
+    ("size", "layout"),
+    [(5, "half"), (7, "interleaved"), (6, "adjacent"), (6, "")],
+    ids=["D 5, half", "D 7, interleaved", "layout adjacent", "empty layout"],
+)
 def test_rotary_refuses_what_it_cannot_pair(learner, torch_rng, size, layout):
     """An odd D or an unknown layout is a ValueError."""
     x, positions = normal(torch_rng, 2, 3, size), torch.tensor([0, 4, 8])
@@ -916,7 +959,7 @@ def test_alibi_by_hand(learner):
 
 
 @pytest.mark.exercise("alibi_bias")
-@pytest.mark.parametrize(("num_heads", "length"), [(8, 5), (1, 4), (3, 1), (6, 7)])
+@pytest.mark.parametrize(("num_heads", "length"), cases("H, T", (8, 5), (1, 4), (3, 1), (6, 7)))
 def test_alibi_equals_the_loop(learner, num_heads, length):
     """Any number of heads and positions: the formula, −∞ for the future, in float32."""
     bias = learner.alibi_bias(num_heads, length)
@@ -965,7 +1008,11 @@ def test_yarn_by_hand(learner):
 
 
 @pytest.mark.exercise("yarn_scaling")
-@pytest.mark.parametrize("case", REFERENCE["yarn"], ids=lambda case: f"D {case['arguments']['head_size']}")
+@pytest.mark.parametrize(
+    "case",
+    REFERENCE["yarn"],
+    ids=lambda case: "D {head_size}, factor {factor:g}, length {original_length}".format(**case["arguments"]),
+)
 def test_yarn_equals_transformers(learner, case):
     """The same frequencies and attention factor as the transformers library."""
     frequencies, factor = learner.yarn_scaling(**case["arguments"])
@@ -979,7 +1026,7 @@ def test_yarn_equals_transformers(learner, case):
 @pytest.mark.parametrize(
     "arguments",
     [(64, 8.0, 4096), (128, 2.5, 8192, 500000.0), (32, 4.0, 2048, 10000.0, 16.0, 2.0), (16, 4.0, 150, 10000.0)],
-    ids=str,
+    ids=["D 64", "D 128, base 500000", "D 32, bounds 16 and 2", "D 16, length 150"],
 )
 def test_yarn_equals_the_loop(learner, arguments):
     """Any head size, base, factor and bounds: the formula, in float64."""

@@ -255,17 +255,19 @@ def encode__one_pair_at_a_time(text, vocab, ranks):
     return ids
 
 
-def encode__all_merges_in_order(text, vocab, ranks):
-    in_order = sorted(ranks, key=ranks.__getitem__)
+def encode__remembered(text, vocab, ranks):
+    """By index, and every piece only once."""
 
     @lru_cache
     def ids_of(piece):
         word = [bytes([b]) for b in piece.encode() if bytes([b]) in vocab]
-        for pair in in_order:
-            if len(word) < 2:
-                break
-            if pair in pairwise(word):
-                word = merge(word, pair)
+        while known := {ranks[pair]: pair for pair in pairwise(word) if pair in ranks}:
+            left, right = known[min(known)]
+            i = 0
+            while i < len(word) - 1:
+                if word[i] == left and word[i + 1] == right:
+                    word[i : i + 2] = [left + right]
+                i += 1
         return tuple(vocab[token] for token in word)
 
     return [id for piece in pretokenize(text) for id in ids_of(piece)]
