@@ -28,7 +28,7 @@ class Composed:
     section: Section
     text: str
     yours: frozenset[str]
-    changed: frozenset[str]  # passed once, but not as they stand now
+    changed: frozenset[str]  # passed once, but not as they stand now, as far as is known
     parts: tuple[tuple[str, Section, str], ...]  # name here, section, name there
 
 
@@ -58,9 +58,10 @@ def _add(composition: Composition, workspace: Workspace, progress: Progress, sec
     parts = tuple(targets(workspace.course, section))
     for _, target, name in parts:
         _add(composition, workspace, progress, target)
+        exercises = [each.name for each in target.exercises]
         names = composition.used.setdefault(target.id, [])
-        if name not in names and any(each.name == name for each in target.exercises):
-            names.append(name)
+        # Given code stands on all exercises of its module.
+        names += [each for each in ([name] if name in exercises else exercises) if each not in names]
     composition.modules[section.id] = _composed(workspace, progress, section, parts)
 
 
@@ -81,9 +82,13 @@ def _composed(
     workspace: Workspace, progress: Progress, section: Section, parts: tuple[tuple[str, Section, str], ...]
 ) -> Composed:
     text = read_text(workspace.path(section)) if present(workspace.path(section)) else ""
-    once = [each for each in section.exercises if progress.get(each).status is Status.PASSED]
-    yours = frozenset(each.name for each in once if progress.get(each).source_hash == source_hash(text, each.name))
-    changed = frozenset(each.name for each in once) - yours
+    records = {each.name: progress.get(each) for each in section.exercises}
+    yours = frozenset(
+        name
+        for name, record in records.items()
+        if record.status is Status.PASSED and record.source_hash == source_hash(text, name)
+    )
+    changed = frozenset(name for name, record in records.items() if record.passed_at) - yours
     if len(yours) == len(section.exercises):
         return Composed(section, text, yours, changed, parts)
     if section.solution is None:

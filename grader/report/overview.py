@@ -178,7 +178,9 @@ def running(composition: Composition, look: Look) -> str:
         style = "green" if owner == "yours" else "dim"
         lines += look.wrap("; ".join(found) or "nothing yet", f"  {look.paint(f'{owner:14}', style)}", " " * 16)
     if changed:
-        lines += look.wrap(f"Changed since it passed, so not taken: {', '.join(changed)}. `grader check` looks again.")
+        lines += look.wrap(
+            f"Passed once, not as it stands now, so not taken: {', '.join(changed)}. `grader check` looks again."
+        )
     return "\n".join([*lines, ""]) + "\n"
 
 

@@ -138,7 +138,7 @@ def test_what_changed_since_it_passed_is_not_taken(workspace):
 
     shown = running(compose(workspace, of(workspace, "model")), Look())
 
-    assert "Changed since it passed, so not taken: ch01/pieces/name." in shown
+    assert "Passed once, not as it stands now, so not taken: ch01/pieces/name." in shown
 
 
 def test_parts_of_parts_come_bound(workspace):
@@ -147,6 +147,7 @@ def test_parts_of_parts_come_bound(workspace):
 
     assert shown.returncode == 0, shown.stderr
     assert "PACKAGED:12.57 packaged:3.14\n" in shown.stdout
+    assert "1.3 shout; 1.2 Model; 1.1 area, name" in shown.stdout
 
 
 def test_a_broken_file_is_replaced_whole(workspace):
