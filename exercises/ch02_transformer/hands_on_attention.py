@@ -401,7 +401,8 @@ def picture(path, heads):
 
     columns = min(3, len(heads))
     rows = -(-len(heads) // columns)
-    figure = Figure(figsize=(4.6 * columns, 4.8 * rows), layout="constrained")
+    side = max(4.6, 0.19 * max(len(tokens) for _, _, tokens in heads))  # inches: many labels need room
+    figure = Figure(figsize=(side * columns, (side + 0.2) * rows), layout="constrained")
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         if not heads:
             axes.set_axis_off()
@@ -409,7 +410,7 @@ def picture(path, heads):
         (title, weights, tokens), *heads = heads
         plot_attention(weights, tokens, axes, numbers=len(tokens) < 16)
         axes.set_title(title, fontsize=10)
-        axes.tick_params(labelsize=9 if len(tokens) < 16 else 4)
-        axes.tick_params("x", rotation=60)
+        axes.tick_params(labelsize=9 if len(tokens) < 16 else 7)
+        axes.tick_params("x", rotation=60 if len(tokens) < 16 else 90)
     figure.savefig(path, dpi=120)
     print(f"Written: {path}")

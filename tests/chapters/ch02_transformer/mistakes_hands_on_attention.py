@@ -399,6 +399,18 @@ def blocks_in_the_wrong_order(weights):
     return made
 
 
+@mistake(
+    "attention_rollout",
+    says="You took half of attention and half of the identity; that is right only where rows of weights sum to one.",
+    patch=("mixed / mixed.sum(axis=-1, keepdims=True)", "mixed / 2"),
+)
+def always_half(weights):
+    made = np.eye(weights.shape[-1])
+    for block in weights.mean(1):
+        made = 0.5 * block @ made + 0.5 * made
+    return made
+
+
 # --- previous_token_score, sink_share ---
 
 
@@ -470,6 +482,18 @@ def all_queries_count(weights, ids):
     return total / len(ids)
 
 
+@mistake(
+    "induction_score",
+    says="You count every key with the query's own token, and the query itself; asked for is what followed it earlier.",
+    patch=("counts[:, 1:] = ids[:, None] == ids[None, :-1]", "counts[:, :] = ids[:, None] == ids[None, :]"),
+)
+def the_same_token(weights, ids):
+    total = 0 * weights[..., 0, 0]
+    for i in range(len(ids)):
+        total = total + sum(weights[..., i, j] for j in range(i + 1) if ids[j] == ids[i])
+    return total / len(ids)
+
+
 # --- value_weighted ---
 
 
@@ -494,5 +518,19 @@ def not_shares(weights, value):
 def lengths_in_turn(weights, value):
     lengths = np.sqrt((value**2).sum(-1))
     moved = np.stack([each * lengths[h % len(value)] for h, each in enumerate(weights)])
+    total = moved.sum(-1)[..., None]
+    return np.divide(moved, total, out=np.zeros(moved.shape), where=total > 0)
+
+
+@mistake(
+    "value_weighted",
+    says="You weighed by squared lengths; a value twice as long moves twice as much, not four times.",
+    patch=("np.linalg.norm(value, axis=-1)", "(value**2).sum(axis=-1)"),
+)
+def squared_lengths(weights, value):
+    moved = np.empty(weights.shape)
+    for h, each in enumerate(weights):
+        spoken = value[h * len(value) // len(weights)]
+        moved[h] = each * np.einsum("sd,sd->s", spoken, spoken)
     total = moved.sum(-1)[..., None]
     return np.divide(moved, total, out=np.zeros(moved.shape), where=total > 0)

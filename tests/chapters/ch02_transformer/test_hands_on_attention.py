@@ -238,12 +238,14 @@ def test_a_query_that_sees_nothing(learner, rng):
 
 @pytest.mark.exercise("attention_weights")
 def test_weights_leave_the_scores_alone(learner, rng):
-    """The scores and the mask are the same after the call."""
+    """The call leaves the scores and the mask as they were, and every row of its result sums to one."""
     scores, mask = rng.normal(scale=2, size=(2, 3, 5)), random_mask(rng, 3, 5)
 
     weights, after, _ = learner.call("attention_weights", scores.copy(), mask.copy(), after=True)
 
-    check_close(weights, softmax(scores, mask), **F64)
+    # Only what most wrong weights have too: this check is about the arguments.
+    check_equal(getattr(weights, "shape", None), (2, 3, 5), of="the shape")
+    check_close(weights.sum(axis=-1), np.ones((2, 3)), **F64, of="the sums of the rows")
     check_unchanged(after[0], scores, of="scores")
     check_unchanged(after[1], mask, of="mask")
 
@@ -723,11 +725,13 @@ def test_a_silent_sink(learner, rng):
 
 @pytest.mark.exercise("value_weighted")
 def test_value_weighted_leaves_its_arguments_alone(learner, rng):
-    """Weights and values are the same after the call."""
+    """The call leaves the weights and the values as they were, and every row of its result sums to one."""
     weights, value = random_weights(rng, 2, 4, 4), rng.normal(size=(2, 4, 3))
 
     got, after, _ = learner.call("value_weighted", weights.copy(), value.copy(), after=True)
 
-    check_close(got, slow_value_weighted(weights, value), **F64)
+    # Only what most wrong shares have too: this check is about the arguments.
+    check_equal(getattr(got, "shape", None), (2, 4, 4), of="the shape")
+    check_close(got.sum(axis=-1), np.ones((2, 4)), **F64, of="the sums of the rows")
     check_unchanged(after[0], weights, of="weights")
     check_unchanged(after[1], value, of="value")
