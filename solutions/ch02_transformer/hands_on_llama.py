@@ -648,7 +648,7 @@ def main(parts, folder):
     model, tokenizer = load_smollm2(parts)
     size = sum(weight.numel() for weight in model.parameters())
     print(f"SmolLM2-135M-Instruct: {size:,} parameters, loaded in {time.perf_counter() - began:.1f} s\n")
-    transcript = ["# A chat with SmolLM2-135M-Instruct\n\nIt runs on the code of section 2.5, greedily.\n"]
+    transcript = ["# A chat with SmolLM2-135M-Instruct\n\nIt ran, greedily, on the code that `grader run` named.\n"]
     for question in QUESTIONS:
         ids = encode_chat(tokenizer, [{"role": "user", "content": question}])
         stop_ids, cache = tokenizer.encode("<|im_end|>", allow_special=True), KVCache(model.config.num_hidden_layers)

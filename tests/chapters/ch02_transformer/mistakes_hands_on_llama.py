@@ -163,6 +163,26 @@ def keys_cut_as_queries(gguf, config):
 
 @mistake(
     "load_gguf_weights",
+    says="You cut the keys into as many heads as the queries have; they have num_key_value_heads.",
+    patch=(
+        "values.reshape(heads[kind], -1, 2, values.shape[-1])",
+        "values.reshape(config.num_attention_heads, config.head_dim // 2, 2, config.hidden_size)",
+    ),
+)
+def keys_of_the_queries_size(gguf, config):
+    weights = {}
+    for name, tensor in gguf.tensors.items():
+        values, parts = torch.tensor(values_of(tensor)), name.split(".")
+        if parts[-2] in ("attn_q", "attn_k"):
+            pairs = values.view(config.num_attention_heads, config.head_dim // 2, 2, config.hidden_size)
+            values = torch.cat([pairs[:, :, 0], pairs[:, :, 1]], dim=1).flatten(0, 1)
+        place = ["layers", parts[1]] if len(parts) == 4 else []
+        weights[".".join([*place, GGUF_NAMES[parts[-2]], "weight"])] = values
+    return weights
+
+
+@mistake(
+    "load_gguf_weights",
     says="You put the rows of the values in another order too; only what rotates was permuted, queries and keys.",
     patch=(
         '"attn_k": config.num_key_value_heads}',
@@ -564,6 +584,163 @@ class wrong_branch_gated(nn.Module):
         return self.down_proj(F.silu(self.up_proj(n)) * self.gate_proj(n)) + x
 
 
+@mistake(
+    "LlamaBlock",
+    says="You joined the heads without bringing time back before them.",
+    patch=("context.transpose(1, 2).flatten(2)", "context.reshape(x.shape)"),
+)
+class heads_not_brought_back(nn.Module):
+    def __init__(self, config, parts, layer=0):
+        super().__init__()
+        self.config, self.parts, self.layer = config, parts, layer
+        hidden, kv = config.hidden_size, config.head_dim * config.num_key_value_heads
+        self.input_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.post_attention_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.q_proj, self.o_proj = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, hidden, bias=False)
+        self.k_proj, self.v_proj = nn.Linear(hidden, kv, bias=False), nn.Linear(hidden, kv, bias=False)
+        self.gate_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, hidden, bias=False)
+
+    def forward(self, x, positions, mask=None, cache=None):
+        h, (batch, length, _) = self.input_layernorm(x), x.shape
+        q, k, v = (
+            layer(h).reshape(batch, length, -1, self.config.head_dim).swapaxes(1, 2)
+            for layer in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        q = self.parts.rotary_embedding(q, positions, self.config.rope_theta)
+        k = self.parts.rotary_embedding(k, positions, self.config.rope_theta)
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)
+        heads = self.parts.grouped_query_attention(q, k, v, mask)
+        x = x + self.o_proj(heads.contiguous().view(batch, length, -1))
+        n = self.post_attention_layernorm(x)
+        return self.down_proj(F.silu(self.gate_proj(n)) * self.up_proj(n)) + x
+
+
+@mistake(
+    "LlamaBlock",
+    says="You put unrotated keys into the cache.",
+    patch=(
+        ("query, key = (\n", "(query,) = (\n"),
+        ("for heads in (query, key)\n", "for heads in (query,)\n"),
+        (
+            "        context = ",
+            "        places = positions if cache is None else torch.arange(key.shape[2])\n"
+            "        key = self.parts.rotary_embedding(key, places, base=self.config.rope_theta)\n"
+            "        context = ",
+        ),
+    ),
+)
+class cached_before_they_turn(nn.Module):
+    def __init__(self, config, parts, layer=0):
+        super().__init__()
+        self.config, self.parts, self.layer = config, parts, layer
+        hidden, kv = config.hidden_size, config.head_dim * config.num_key_value_heads
+        self.input_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.post_attention_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.q_proj, self.o_proj = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, hidden, bias=False)
+        self.k_proj, self.v_proj = nn.Linear(hidden, kv, bias=False), nn.Linear(hidden, kv, bias=False)
+        self.gate_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, hidden, bias=False)
+
+    def forward(self, x, positions, mask=None, cache=None):
+        h, (batch, length, _) = self.input_layernorm(x), x.shape
+        q, k, v = (
+            layer(h).reshape(batch, length, -1, self.config.head_dim).swapaxes(1, 2)
+            for layer in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        places = positions
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)
+            places = torch.arange(k.size(2))
+        q = self.parts.rotary_embedding(q, positions, self.config.rope_theta)
+        k = self.parts.rotary_embedding(k, places, self.config.rope_theta)
+        heads = self.parts.grouped_query_attention(q, k, v, mask)
+        x = x + self.o_proj(heads.swapaxes(1, 2).reshape(batch, length, -1))
+        n = self.post_attention_layernorm(x)
+        return self.down_proj(F.silu(self.gate_proj(n)) * self.up_proj(n)) + x
+
+
+@mistake(
+    "LlamaBlock",
+    says="You put unrotated keys into the cache.",
+    patch=(
+        ("query, key = (\n", "(query,) = (\n"),
+        ("for heads in (query, key)\n", "for heads in (query,)\n"),
+        (
+            "        context = ",
+            "        key = self.parts.rotary_embedding(key, positions, base=self.config.rope_theta)\n"
+            "        context = ",
+        ),
+    ),
+)
+class all_turned_by_the_new_positions(nn.Module):
+    def __init__(self, config, parts, layer=0):
+        super().__init__()
+        self.config, self.parts, self.layer = config, parts, layer
+        hidden, kv = config.hidden_size, config.head_dim * config.num_key_value_heads
+        self.input_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.post_attention_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.q_proj, self.o_proj = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, hidden, bias=False)
+        self.k_proj, self.v_proj = nn.Linear(hidden, kv, bias=False), nn.Linear(hidden, kv, bias=False)
+        self.gate_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, hidden, bias=False)
+
+    def forward(self, x, positions, mask=None, cache=None):
+        h, (batch, length, _) = self.input_layernorm(x), x.shape
+        q, k, v = (
+            layer(h).reshape(batch, length, -1, self.config.head_dim).swapaxes(1, 2)
+            for layer in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)
+        q, k = (self.parts.rotary_embedding(each, positions, self.config.rope_theta) for each in (q, k))
+        heads = self.parts.grouped_query_attention(q, k, v, mask)
+        x = x + self.o_proj(heads.swapaxes(1, 2).reshape(batch, length, -1))
+        n = self.post_attention_layernorm(x)
+        return self.down_proj(F.silu(self.gate_proj(n)) * self.up_proj(n)) + x
+
+
+@mistake(
+    "LlamaBlock",
+    says="Your second norm reads the stream from before attention; it belongs behind what attention has added.",
+    patch=(
+        ("x = x + self.o_proj(", "after = x + self.o_proj("),
+        ("return x + self.down_proj(", "return after + self.down_proj("),
+    ),
+)
+class second_norm_reads_x(nn.Module):
+    def __init__(self, config, parts, layer=0):
+        super().__init__()
+        self.config, self.parts, self.layer = config, parts, layer
+        hidden, kv = config.hidden_size, config.head_dim * config.num_key_value_heads
+        self.input_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.post_attention_layernorm = RMSNorm(hidden, config.rms_norm_eps, parts.rms_norm)
+        self.q_proj, self.o_proj = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, hidden, bias=False)
+        self.k_proj, self.v_proj = nn.Linear(hidden, kv, bias=False), nn.Linear(hidden, kv, bias=False)
+        self.gate_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(hidden, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, hidden, bias=False)
+
+    def forward(self, x, positions, mask=None, cache=None):
+        h, (batch, length, _) = self.input_layernorm(x), x.shape
+        q, k, v = (
+            layer(h).reshape(batch, length, -1, self.config.head_dim).swapaxes(1, 2)
+            for layer in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        q = self.parts.rotary_embedding(q, positions, self.config.rope_theta)
+        k = self.parts.rotary_embedding(k, positions, self.config.rope_theta)
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)
+        heads = self.parts.grouped_query_attention(q, k, v, mask)
+        n = self.post_attention_layernorm(x)
+        x = x + self.o_proj(heads.swapaxes(1, 2).reshape(batch, length, -1))
+        return self.down_proj(F.silu(self.gate_proj(n)) * self.up_proj(n)) + x
+
+
 # --- Llama ---
 
 
@@ -703,6 +880,29 @@ class cache_not_handed_on(nn.Module):
         past, count, states = 0 if cache is None else cache.length, x.shape[1], [x]
         for block in self.layers:
             x = block(x, torch.arange(count) + past, self.parts.causal_mask(count, past))
+            states.append(x)
+        logits = self.norm(x) @ self.embed_tokens.weight.T
+        return (logits, states) if hidden_states else logits
+
+
+@mistake(
+    "Llama",
+    says="Your mask knows nothing of the cache: causal_mask(T, past).",
+    patch=("causal_mask(length, past)", "causal_mask(length)"),
+)
+class mask_without_the_past(nn.Module):
+    def __init__(self, config, parts):
+        super().__init__()
+        self.config, self.parts = config, parts
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList([LlamaBlock(config, parts, i) for i in range(config.num_hidden_layers)])
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps, parts.rms_norm)
+
+    def forward(self, ids=None, cache=None, inputs_embeds=None, hidden_states=False):
+        x = self.embed_tokens(ids) if ids is not None else inputs_embeds
+        past, count, states = 0 if cache is None else cache.length, x.shape[1], [x]
+        for block in self.layers:
+            x = block(x, torch.arange(count) + past, self.parts.causal_mask(count), cache)
             states.append(x)
         logits = self.norm(x) @ self.embed_tokens.weight.T
         return (logits, states) if hidden_states else logits
@@ -871,3 +1071,33 @@ def answer_not_opened(tokenizer, messages):
         ids += tokenizer.encode(message["role"] + "\n" + message["content"])
         ids += mark("<|im_end|>") + tokenizer.encode("\n")
     return ids
+
+
+# --- chat ---
+
+
+@mistake(
+    "chat",
+    says="You decoded token by token: a letter may be split over two tokens, so decode them together.",
+    patch=(
+        "tokenizer.decode(greedy_generate(model, ids, max_new_tokens, stop_ids, cache))",
+        '"".join(tokenizer.decode([id]) for id in greedy_generate(model, ids, max_new_tokens, stop_ids, cache))',
+    ),
+)
+def decoded_one_by_one(model, tokenizer, messages, max_new_tokens=256):
+    cache, text = KVCache(model.config.num_hidden_layers), ""
+    (stop,) = tokenizer.encode("<|im_end|>", allow_special=True)
+    for token in greedy_generate(model, encode_chat(tokenizer, messages), max_new_tokens, (stop,), cache):
+        text += tokenizer.decode([token])
+    return text
+
+
+@mistake(
+    "chat",
+    says="You encoded the mark that ends a turn as ordinary text, so you stop at its letters and not at the mark.",
+    patch=('tokenizer.encode("<|im_end|>", allow_special=True)', 'tokenizer.encode("<|im_end|>")'),
+)
+def stops_at_letters(model, tokenizer, messages, max_new_tokens=256):
+    stop_ids, cache = set(tokenizer.encode("<|im_end|>")), KVCache(model.config.num_hidden_layers)
+    prompt = encode_chat(tokenizer, messages)
+    return tokenizer.decode(greedy_generate(model, prompt, max_new_tokens, stop_ids, cache=cache))

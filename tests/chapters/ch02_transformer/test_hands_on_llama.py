@@ -123,7 +123,7 @@ def test_q4_1_scale_and_minimum_by_hand(learner):
 
 @pytest.mark.exercise("dequantize_q4_1")
 def test_q4_1_block_of_the_real_model(learner):
-    """The first block of blk.0.attn_q in SmolLM2's file."""
+    """The first block of the real model's first query matrix comes out right."""
     block = bytes.fromhex(REAL_BLOCK)
 
     result = learner.dequantize_q4_1(as_blocks(block))
@@ -468,7 +468,7 @@ def test_queries_are_put_back_in_order(learner, torch_rng, heads):
 @pytest.mark.exercise("load_gguf_weights", points=2)
 @pytest.mark.parametrize(("heads", "groups"), [(4, 2), (4, 1), (4, 4)])
 def test_keys_have_heads_of_their_own(learner, torch_rng, heads, groups):
-    """The rows of the keys are put back in order as well; there are num_key_value_heads of heads."""
+    """The rows of the keys are put back in order as well; they have num_key_value_heads heads."""
     weight = normal(torch_rng, 8 * groups, 8 * heads)
     tensors = {"blk.0.attn_k.weight": plain(rows_of_the_file(weight, 8))}
     sizes = {"hidden_size": 8 * heads, "num_attention_heads": heads, "num_key_value_heads": groups}
@@ -664,6 +664,17 @@ def test_attention_alone_at_one_position(learner, torch_rng):
     h = F.rms_norm(x, (24,), weights["input_layernorm.weight"], SIZES["rms_norm_eps"])
     value = (h @ weights["v_proj.weight"].T).reshape(2, 1, 2, 6).repeat_interleave(2, dim=2).flatten(2)
     check_close(result, x + value @ weights["o_proj.weight"].T, **F32)
+
+
+@pytest.mark.exercise("LlamaBlock")
+def test_heads_side_by_side(learner, torch_rng):
+    """Where every position sees only itself it gets its own values: its row of o_proj's input is head after head."""
+    weights = silenced(random_weights(torch_rng, block_shapes(SIZES)), "down_proj")
+    x, itself = normal(torch_rng, 2, 4, 24), torch.eye(4, dtype=torch.bool)
+
+    result = learners_block(learner, weights)(x, torch.arange(4), itself)
+
+    check_close(result, oracle_block(weights, SIZES, x, mask=itself)[0].float(), **F32)
 
 
 @pytest.mark.exercise("LlamaBlock")
