@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures import BLUE, GREEN, INK, ORANGE, WIDTH
+from figures import BLUE, GREEN, INK, ORANGE, WIDTH, power_of_ten
 from solutions.ch02_transformer.hands_on_pretraining import fit_scaling_law, lr_schedule
 
 TOP, END, WARM_UP, STEPS = 0.010, 0.001, 100, 1000
@@ -27,8 +27,8 @@ def schedule() -> Figure:
     for step in (WARM_UP, STEPS):
         axes.axvline(step, color=INK, linewidth=0.9, dashes=(4, 3))
     axes.plot(steps, rates, color=BLUE, linewidth=1.8)
-    axes.text(WARM_UP + 12, 0.0011, "W: the top", va="bottom")
-    axes.text(STEPS - 12, 0.0095, "S: the end", ha="right", va="bottom")
+    axes.text(WARM_UP + 12, 0.0011, "W: the end of the warm-up", va="bottom")
+    axes.text(STEPS - 12, 0.0095, "S: the last step", ha="right", va="bottom")
     axes.text(590, 0.0062, "half a cosine", color=BLUE)
     axes.text(1075, 0.0016, "level", color=BLUE, ha="center")
     axes.set(xlim=(0, 1150), ylim=(0, 0.0107), xlabel="step")
@@ -44,7 +44,8 @@ def measured() -> Figure:
     for (name, curve), color, marker in zip(RACE.items(), (ORANGE, BLUE), "so", strict=True):
         seconds, bits = zip(*curve, strict=True)
         race.plot(seconds, bits, f"{marker}-", color=color, markersize=4, linewidth=1.6)
-        race.text(seconds[0] + 3, bits[0] - (0.12 if name == "CharRNN" else 0), name, color=color, va="center")
+        above = 0.04 if name == "TinyGPT" else -0.22
+        race.text(seconds[1] - 4, bits[1] + above, name, color=color, ha="left" if above > 0 else "right")
     race.set(xlabel="seconds of training", xlim=(0, None))
     race.set_title("bits per character, held out", loc="left", x=-0.1)
     law = figure.add_axes((0.565, 0.155, 0.42, 0.72))
@@ -54,7 +55,9 @@ def measured() -> Figure:
     law.plot(SIZES, LOSSES, "o", color=BLUE, markersize=5)
     law.axhline(E, color=INK, linewidth=0.9, dashes=(4, 3))
     law.text(grid[0], E + 0.02, f"E = {E:.2f}", va="bottom")
-    law.text(SIZES[1], LOSSES[1] + 0.14, f"{E:.2f} + {A:.3g} / N^{alpha:.2f}", color=GREEN)
-    law.set(xscale="log", xlabel="parameters N")
+    exponent = f"-{alpha:.2f}".translate(str.maketrans("-.0123456789", "⁻·⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    law.text(SIZES[2], LOSSES[2] + 0.12, f"{E:.2f} + {A:.2f} N{exponent}", color=GREEN)
+    law.set(xscale="log", xlabel="parameters N", ylim=(0, None))
+    law.xaxis.set_major_formatter(power_of_ten)
     law.set_title("loss after 500 steps, nats", loc="left", x=-0.1)
     return figure

@@ -59,7 +59,7 @@ def zeros_of(value):
 def zeroed(thing, alone=True):
     """A function whose results are zeros; a class whose methods give zeros.
 
-    A function that works in place, or yields, has no result to replace: it does nothing at all.
+    A function that works in place, yields or makes an object has no result to replace: it does nothing at all.
     """
     import functools
 
@@ -72,8 +72,9 @@ def zeroed(thing, alone=True):
     @functools.wraps(thing)
     def wrapper(*args, **kwargs):
         result = thing(*args, **kwargs)
-        if alone and (result is None or hasattr(result, "__next__")):
+        zeros = zeros_of(result)
+        if alone and zeros is result and not isinstance(result, bool | int | float | complex | str | bytes | tuple):
             raise NotImplementedError
-        return zeros_of(result)
+        return zeros
 
     return wrapper
