@@ -44,8 +44,10 @@ def measured() -> Figure:
     for (name, curve), color, marker in zip(RACE.items(), (ORANGE, BLUE), "so", strict=True):
         seconds, bits = zip(*curve, strict=True)
         race.plot(seconds, bits, f"{marker}-", color=color, markersize=4, linewidth=1.6)
-        above = 0.04 if name == "TinyGPT" else -0.22
-        race.text(seconds[1] - 4, bits[1] + above, name, color=color, ha="left" if above > 0 else "right")
+        if name == "TinyGPT":
+            race.text(seconds[0] + 3, bits[0], name, color=color, va="center")
+        else:
+            race.text(seconds[1] - 1, bits[1] - 0.06, name, color=color, ha="right", va="center")
     race.set(xlabel="seconds of training", xlim=(0, None))
     race.set_title("bits per character, held out", loc="left", x=-0.1)
     law = figure.add_axes((0.565, 0.155, 0.42, 0.72))
