@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from grader.course import Course, Exercise, Section
 from grader.errors import GraderError
@@ -93,7 +94,7 @@ def _composed(
         return Composed(section, text, yours, changed, parts)
     if section.solution is None:
         _refuse_gap(next(each for each in section.exercises if each.name not in yours))
-    packaged = read_text(section.solution)  # type: ignore[arg-type]
+    packaged = read_text(section.solution)
     if yours:
         for each in section.exercises:
             if each.name not in yours:
@@ -101,7 +102,7 @@ def _composed(
     return Composed(section, text if yours else packaged, yours, changed, parts)
 
 
-def _refuse_gap(exercise: Exercise) -> None:
+def _refuse_gap(exercise: Exercise) -> NoReturn:
     problem = (
         f"This needs `{exercise.id}`, which does not pass yet, and this hand-out has no solution to stand in for it."
     )
