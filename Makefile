@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: grade test models gate bench clean
+.PHONY: grade test instructor models gate bench clean
 
 grade: $(READY)           ## grade exercises/ and show progress across chapters
 	@$(BIN)/grader check || test $$? -eq 1
@@ -12,6 +12,8 @@ grade: $(READY)           ## grade exercises/ and show progress across chapters
 
 test: $(READY)            ## the whole test suite: types, style, grader, course
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+instructor: $(VENV)/instructor  ## what a class needs beside the course: gradebook, nbgrader, service, cluster
 
 models: $(READY)          ## fetch the real models that hands-on sections and some checks use (180 MB)
 	@$(BIN)/grader models fetch
@@ -26,6 +28,10 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; torch is large) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/instructor: $(READY)
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[instructor,cluster]'
 	@touch $@
 
 clean:

@@ -18,10 +18,13 @@ from benchmarks.batch import batch
 from benchmarks.cold import cold, light
 from benchmarks.measure import ROOT, Figure, machine
 from benchmarks.places import Places
+from benchmarks.service import service
+from benchmarks.term import growth, term
 from benchmarks.warm import warm
 
 Benchmark = Callable[[Places, bool], list[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {"cold": cold, "light": light, "warm": warm, "batch": batch, "bare": bare}
+BENCHMARKS |= {"term": term, "growth": growth, "service": service}
 RESULTS = ROOT / "benchmarks" / "results.json"
 
 

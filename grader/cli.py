@@ -6,35 +6,26 @@ What is slow to import (the judge, NumPy, pytest) is imported inside the command
 from __future__ import annotations
 
 import gc
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from grader import __version__
 from grader import workspace as workspaces
 from grader.cli_author import author
+from grader.cli_check import check, standings_of
+from grader.cli_class import add_to
 from grader.cli_models import models
-from grader.console import COULD_NOT, NOT_ALL, PASSED, look, remark, say, stop, told
-from grader.course import Exercise, Section, select
+from grader.console import look, say, told
+from grader.course import Exercise, select
 from grader.errors import GraderError
-from grader.options import EPILOG, SETTINGS, Anywhere, CourseOption, Level, Name, Names, WorkspaceOption
+from grader.options import EPILOG, SETTINGS, Anywhere, CourseOption, Name, Names, WorkspaceOption
 from grader.place import Place
 from grader.progress import Progress, Record
-from grader.report import overview, terminal
-from grader.report.live import live
-from grader.report.tally import Standing, next_up, standings
-from grader.results import Status
+from grader.report import overview
 
-if TYPE_CHECKING:
-    from grader.grading import Options
-    from grader.results import Report
-
-Selection = Mapping[Section, tuple[Exercise, ...]]
 app = typer.Typer(cls=Anywhere, epilog=EPILOG, **SETTINGS)
 app.add_typer(author, name="author")
 app.add_typer(models, name="models")
@@ -63,15 +54,8 @@ def everything(
     if version:
         say(f"grader {__version__}\n")
     elif context.invoked_subcommand is None:
-        say(overview.progress(place.course, _standings(place), look()))
-
-
-def _standings(place: Place) -> dict[str, Standing]:
-    """How every exercise stands; says first what is wrong with the file that remembers it."""
-    progress = Progress.open(place.workspace)
-    for note in progress.notes:
-        remark(note)
-    return standings(place.course, progress)
+        found = standings_of(place)
+        say(overview.progress(place.shown, {each.id: found[each.id] for each in place.shown.exercises}, look()))
 
 
 @app.command()
@@ -84,62 +68,7 @@ def init(context: typer.Context, folder: Annotated[Path, typer.Argument(metavar=
     say(overview.created(workspaces.init(context.obj.course, folder), str(folder), look()))
 
 
-@app.command()
-@told()
-def check(
-    context: typer.Context,
-    names: Names = None,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Sections to grade side by side.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    isolation: Annotated[Level, typer.Option(help="strict locks the code in; it needs Linux.")] = Level.process,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Use this seed for every exercise.")] = None,
-    require_all: Annotated[bool, typer.Option("--require-all", help="Fail when something cannot run here.")] = False,
-) -> None:
-    """Grade your work.
-
-    Exercises, sections or chapters; everything when none is named.
-
-    Exit code 0: all passed. 1: not all. 2: could not grade.
-    """
-    from grader.grading import Options
-
-    place: Place = context.obj
-    selection = select(place.course, names or [])
-    before = _standings(place)
-    report = _graded(place, selection, Options(str(isolation), seed, jobs))
-    if as_json:
-        print(json.dumps(report.to_json(), indent=2))
-    else:
-        say(terminal.render(_view(place, selection, names or [], report, before)))
-    _end(report, require_all)
-
-
-def _graded(place: Place, selection: Selection, options: Options) -> Report:
-    """The report; whatever suites print goes where it does no harm."""
-    from grader.grading import grade
-
-    with redirect_stdout(sys.stderr), live(sum(map(len, selection.values())), sys.stderr) as on_result:
-        return grade(place.course, place.workspace, selection, options, on_result)
-
-
-def _view(
-    place: Place, selection: Selection, names: Sequence[str], report: Report, before: Mapping[str, Standing]
-) -> terminal.View:
-    """What to tell: exercises named one by one in full; what is next comes from the same selection if it can."""
-    found = [[each.id for part in select(place.course, [name]).values() for each in part] for name in names]
-    named = frozenset(ids[0] for ids in found if len(ids) == 1)
-    statuses = {id: each.status for id, each in before.items()}
-    statuses |= {result.id: result.status for result in report.exercises}
-    chosen = [each for part in selection.values() for each in part]
-    upcoming = next_up(chosen, statuses) or next_up(place.course.exercises, statuses)
-    return terminal.View(report, place.course, look(), named, upcoming)
-
-
-def _end(report: Report, require_all: bool) -> None:
-    not_run = any(result.status is Status.NOT_RUN for result in report.exercises)
-    if require_all and (not_run or report.not_run_points or report.public_only):
-        stop(COULD_NOT, "Not everything could run here, and --require-all asks for that.", "`grader doctor` says more.")
-    raise typer.Exit(PASSED if report.all_passed and not report.public_only else NOT_ALL)
+app.command()(check)
 
 
 @app.command("list")
@@ -150,7 +79,7 @@ def list_exercises(context: typer.Context, names: Names = None) -> None:
     With status, points, difficulty (one to five stars) and minutes.
     """
     place: Place = context.obj
-    say(overview.listing(select(place.course, names or []), _standings(place), look()))
+    say(overview.listing(select(place.course, names or place.asked), standings_of(place), look()))
 
 
 def _one(place: Place, name: str) -> Exercise:
@@ -255,3 +184,6 @@ def doctor(context: typer.Context) -> None:
     parts = doctor.examine(context.obj)
     say(doctor.render(parts, look()))
     raise typer.Exit(0 if doctor.can_work(parts) else 1)
+
+
+add_to(app)  # last: `--help` lists what learners use first

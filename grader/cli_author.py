@@ -36,8 +36,9 @@ def check(
     selection = select(place.course, names or [])
     with live(sum(map(len, selection.values())), sys.stderr) as on_result:
         report = main.check(
-            place.course, selection, jobs=jobs, everything=everything, sample=sample, on_result=on_result
-        )
+            place.course, selection, jobs=jobs, everything=everything, sample=sample,
+            on_result=lambda verdict: on_result(verdict.id),
+        )  # fmt: skip
     say(main.render(report))
     raise typer.Exit(PASSED if report.clean else NOT_ALL)
 

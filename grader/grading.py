@@ -105,7 +105,7 @@ def _run(units: Sequence[Unit], options: Options, take: OnResult) -> None:
     for unit in units:
         if unit.todo:
             for exercise in unit.exercises:
-                take(_not_written(exercise))
+                take(not_written(exercise))
     waiting = [unit for unit in units if not unit.todo]
     if options.jobs > 1 and len(waiting) > 1:
         _run_apart(waiting, options, take)
@@ -188,7 +188,7 @@ class Conversation:
             self.take(result)
 
 
-def _not_written(exercise: Exercise) -> ExerciseResult:
+def not_written(exercise: Exercise) -> ExerciseResult:
     """Every check of an exercise that is still its stub (or whose file is gone)."""
     says = "Not written yet."
     checks = tuple(CheckResult(c.id, c.rule, Status.TODO, 0.0, c.points, says) for c in exercise.checks)

@@ -57,6 +57,11 @@ Names = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="EXERCISE", help="ch02/attention/rms_norm, or only rms_norm.")]
 
+ClassOption = Annotated[
+    Path | None, typer.Option("--class", metavar="DIR", help="The class folder. Default: the one you are in.")
+]
+AssignmentName = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Its name in class.toml.")]
+
 SETTINGS: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,

@@ -19,12 +19,16 @@ SOLUTIONS = "solutions"
 
 @dataclass(frozen=True)
 class Check:
-    """One function of a hidden suite; `rule` is what the learner reads."""
+    """One function of a hidden suite; `rule` is what the learner reads.
+
+    `fixed_data`: its inputs are a data set, a text, a golden file, which output of the learner's code would give away.
+    """
 
     id: str
     function: str
     rule: str
     points: float
+    fixed_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Suite:
                 problem = f"{self.path}:{mark.line}: {mark.function} marks an unknown exercise `{mark.exercise}`."
                 raise GraderError(problem, nearest(mark.exercise, self.exercises))
             id = f"{self.section}/{mark.exercise}/{mark.function}"
-            found[mark.exercise] += (Check(id, mark.function, mark.rule, mark.points),)
+            found[mark.exercise] += (Check(id, mark.function, mark.rule, mark.points, mark.fixed_data),)
         return found
 
 

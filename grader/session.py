@@ -171,7 +171,18 @@ class Session:
     # Running one check
 
     def run_check(self, bench: Bench, items: Sequence[pytest.Item], trial: Trial) -> Outcome:
-        """All cases of one check: the first that does not pass decides."""
+        """All cases of one check: the first that does not pass decides.
+
+        What works on fixed data has a worker of its own, so that nothing of it can be told while another check runs.
+        """
+        if any(item.get_closest_marker("fixed_data") for item in items):
+            bench.close()
+            outcome = self._run_cases(bench, items, trial)
+            bench.close()
+            return outcome
+        return self._run_cases(bench, items, trial)
+
+    def _run_cases(self, bench: Bench, items: Sequence[pytest.Item], trial: Trial) -> Outcome:
         started, outcome = time.monotonic(), Outcome(Status.PASSED)
         for item in items:
             outcome = self._run_item(bench, item, trial)

@@ -97,6 +97,16 @@ class Table:
         right = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return self._typed(key, value, right, f"a whole number from {low} to {high}")  # type: ignore[no-any-return]
 
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        value = self.data.get(key, default)
+        right = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        return float(self._typed(key, value, right, f"a number from {low:g} to {high:g}"))
+
+    def table(self, key: str) -> Table:
+        """The table `[key]`, empty where there is none."""
+        value = self.data.get(key, {})
+        return Table(self.path, self.source, key, self._typed(key, value, isinstance(value, dict), "a table"))
+
     def texts(self, key: str) -> tuple[str, ...]:
         value = self.data.get(key, [])
         right = isinstance(value, list) and all(isinstance(item, str) for item in value)
@@ -150,13 +160,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Mark:
-    """A function of a hidden suite and what its `exercise` mark says."""
+    """A function of a hidden suite and what its marks say. `fixed_data`: its inputs must not be given away."""
 
     function: str
     line: int
     rule: str
     exercise: str
     points: float
+    fixed_data: bool = False
 
 
 def marks(path: Path) -> list[Mark]:
@@ -179,14 +190,20 @@ def marks(path: Path) -> list[Mark]:
 
 def _mark(path: Path, node: _Function) -> Mark:
     where = f"{path}:{node.lineno}: {node.name}"
-    calls = [call for call in node.decorator_list if ast.unparse(call).partition("(")[0].endswith("mark.exercise")]
+    calls = [call for call in node.decorator_list if _marked(call, "exercise")]
     if len(calls) != 1:
         hint = 'Write @pytest.mark.exercise("name", points=1) above it.'
         raise GraderError(f"{where} must have one exercise mark, but has {len(calls)}.", hint)
     docstring = ast.get_docstring(node)
     if not docstring:
         raise GraderError(f"{where} has no docstring.", "Its first line is the rule that the learner reads.")
-    return Mark(node.name, node.lineno, docstring.splitlines()[0].strip(), *_arguments(calls[0], where))
+    fixed_data = any(_marked(call, "fixed_data") for call in node.decorator_list)
+    return Mark(node.name, node.lineno, docstring.splitlines()[0].strip(), *_arguments(calls[0], where), fixed_data)
+
+
+def _marked(decorator: ast.expr, mark: str) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(target).endswith(f"mark.{mark}")
 
 
 def _arguments(call: ast.expr, where: str) -> tuple[str, float]:

@@ -45,6 +45,7 @@ DESK = pytest.StashKey[Desk]()
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "exercise(name, points=1): the exercise a check grades, and what it is worth")
     config.addinivalue_line("markers", "limits(seconds=10, memory=2**30): raises the bounds of one check")
+    config.addinivalue_line("markers", "fixed_data: the inputs are fixed data, which the code's output would give away")
     if DESK not in config.stash:
         config.stash[DESK] = desk = SolutionDesk()
         config.add_cleanup(desk.close)

@@ -1,7 +1,7 @@
 """A folder of answers: the same tree as `exercises/`, with pristine stubs and whatever is remembered under `.grader/`.
 
 ch02_transformer/attention.py       what the learner edits
-.grader/workspace.json              marks the folder as a workspace and names its course
+.grader/workspace.json              marks the folder as a workspace, names its course, and what a hand-out asks for
 .grader/stubs/…                     pristine and read-only: `reset`, `todo` and the public checks come from here
 .grader/backups/…                   what `reset` replaced
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,18 +184,34 @@ def find(start: Path, course: Course) -> Workspace:
 
 
 def course_of(root: Path) -> Path:
-    """The folder of the course that a workspace was made from (which may have moved since).
+    """The folder of the course that a workspace was made from (which may have moved since), or that it brings along.
 
     Raises:
         GraderError: workspace.json is damaged, or a newer grader wrote it.
     """
+    return _marked(root)[0]
+
+
+def asked_of(root: Path) -> tuple[str, ...]:
+    """The ids of the exercises that a hand-out asks for; none where everything is meant. Raises like `course_of`."""
+    return _marked(root)[1]
+
+
+def marker(course: str, exercises: Sequence[str]) -> tuple[str, bytes]:
+    """The name and the content of what makes a folder a workspace: its course, from there, and what is asked for."""
+    facts = {"version": VERSION, "course": course, "exercises": list(exercises)}
+    return _MARKER.as_posix(), json.dumps(facts, indent=2).encode() + b"\n"
+
+
+def _marked(root: Path) -> tuple[Path, tuple[str, ...]]:
     path = root / _MARKER
     try:
         facts: Any = json.loads(read_text(path))
-        version, course = facts["version"], Path(facts["course"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        version, course = facts["version"], root / facts["course"]
+        exercises = tuple(map(str, facts.get("exercises", ())))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "Delete that file and run `grader init` on the folder: your answers stay as they are."
         raise GraderError(f"{path} is damaged: {error}.", hint) from error
     if version != VERSION:
         raise GraderError(f"{path} has version {version}; this grader reads {VERSION}.", "Update the grader.")
-    return course
+    return course, exercises

@@ -20,7 +20,7 @@ WORDS = {
     Status.NOT_RUN: ("not run", ("yellow",)),
 }
 WRONG = (Status.FAILED, Status.BROKEN)
-_LEADS = {
+LEADS = {
     Status.FAILED: "Does not hold:",
     Status.BROKEN: "Could not be checked:",
     Status.TODO: "Not written yet:",
@@ -91,20 +91,20 @@ def _section(view: View, section: Section, results: Sequence[ExerciseResult]) ->
     look = view.look
     lines = [_heading(look, section, results)]
     if len(results) > 1 and all(
-        each.status is Status.TODO and "(" not in _name(each) and not _reason(each) for each in results
+        each.status is Status.TODO and "(" not in _name(each) and not reason_of(each) for each in results
     ):
         return [*lines, *_row(look, *WORDS[Status.TODO], f"all {len(results)}")]
     for reason, broken in _grouped(results, cannot_import).items():
         lines += _unimportable(look, section, reason, broken) if reason else []
     for status, (word, styles) in WORDS.items():
         found = [each for each in results if each.status is status and not cannot_import(each)]
-        for reason, group in _grouped(found, _reason).items():
+        for reason, group in _grouped(found, reason_of).items():
             lines += _row(look, word, styles, _names(group) + (f": {reason}" if reason else ""))
     return lines
 
 
 def _untouched(result: ExerciseResult) -> bool:
-    return result.status is Status.TODO and "(" not in _name(result) and not _reason(result)
+    return result.status is Status.TODO and "(" not in _name(result) and not reason_of(result)
 
 
 def _heading(look: Look, section: Section, results: Sequence[ExerciseResult]) -> str:
@@ -132,7 +132,7 @@ def _grouped(
     return groups
 
 
-def _reason(result: ExerciseResult) -> str:
+def reason_of(result: ExerciseResult) -> str:
     """The one line that an exercise needs which is blocked, was not run, or calls what is not written yet."""
     if result.status not in (Status.BLOCKED, Status.NOT_RUN, Status.TODO):
         return ""
@@ -175,30 +175,30 @@ def _detail(look: Look, course: Course, result: ExerciseResult) -> list[str]:
         first = next(check for check in result.checks if check.status in WRONG)
         others = [check for check in result.checks if check.status is not Status.PASSED and check is not first]
     head = look.paint(result.id.rpartition("/")[2], "bold")
-    lines = [f"  {head}: {_count(result)}", ""]
+    lines = [f"  {head}: {passed_of(result)}", ""]
     lines += _check(look, first)
-    for status, lead in _LEADS.items():
-        rules = [_in_short(check) for check in others if check.status is status]
+    for status, lead in LEADS.items():
+        rules = [in_short(check) for check in others if check.status is status]
         lead = "Does not hold, perhaps for the same reason:" if status is Status.FAILED else lead
         lines += ["", f"    Also {lead[0].lower()}{lead[1:]}"] if rules else []
         lines += [line for rule in rules for line in look.wrap(rule, "      - ", "        ")]
     return [*lines, "", *_type_next(look, course, result)]
 
 
-def _count(result: ExerciseResult) -> str:
+def passed_of(result: ExerciseResult) -> str:
     passed = sum(check.status is Status.PASSED for check in result.checks)
     total = len(result.checks)
     return f"{passed} of {total} checks passed." if total > 1 else "its one check did not pass."
 
 
-def _in_short(check: CheckResult) -> str:
+def in_short(check: CheckResult) -> str:
     """The rule; what is missing, where that is why it was not run."""
     return f"{check.rule} {check.message}" if check.status is Status.NOT_RUN else check.rule
 
 
 def _check(look: Look, check: CheckResult) -> list[str]:
     """The rule, the message, the diagnosis, the learner's line, what the code printed."""
-    lead = _LEADS[check.status]
+    lead = LEADS[check.status]
     lines = look.wrap(f"{lead} {check.rule}", "    ", "      ")
     lines[0] = lines[0].replace(lead, look.paint(lead, *WORDS[check.status][1]), 1)
     lines += ["", *look.wrap(check.message, "      ")] if check.message else []

@@ -1,0 +1,1 @@
+"""Judging a class and keeping its grades."""

@@ -1,0 +1,1 @@
+"""What is handed out: chosen, made, searched for leaks, signed."""

@@ -1,0 +1,1 @@
+"""nbgrader itself: a course folder for it, and our judge in the place of its execution."""

@@ -1,0 +1,1 @@
+"""What people read: feedback for each student, a report for the instructor."""

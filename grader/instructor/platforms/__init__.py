@@ -1,0 +1,1 @@
+"""Other platforms: their gradebooks, and graders that run there."""
