@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import ipaddress
 import os
 import sys
 from collections.abc import Sequence
@@ -93,18 +92,13 @@ def _store(term: Term) -> Store:
 
 
 def _check_door(door: Door, insecure: bool) -> None:
+    from grader.remote import is_loopback
+
     if (door.certificate is None) != (door.key is None):
         raise GraderError("--certfile and --keyfile belong together.", "Give both, or neither.")
-    if not (door.certificate or door.proxy or insecure or _is_here(door.host)):
+    if not (door.certificate or door.proxy or insecure or is_loopback(door.host)):
         hint = "Give --certfile and --keyfile, or --proxy ADDRESS, or --insecure."
         raise GraderError(f"Without TLS, tokens could be read on the way to {door.host}.", hint)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _cores() -> int:

@@ -48,7 +48,7 @@ class Server:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
             raise GraderError(f"`{clean(url)}` is no address of a service.", "Give one such as https://host:8765.")
-        if parts.scheme == "http" and not (insecure or _is_here(parts.hostname)):
+        if parts.scheme == "http" and not (insecure or is_loopback(parts.hostname)):
             raise GraderError("Over http:// your token can be read on the way.", "Use the https:// address.")
         token = token or os.environ.get("GRADER_TOKEN") or _noted(workspace.private / SETTINGS, url)
         if not token:
@@ -59,7 +59,8 @@ class Server:
         return cls(url, token.strip())
 
 
-def _is_here(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to this host stays on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

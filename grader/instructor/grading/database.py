@@ -54,6 +54,7 @@ class Database:
                 event.listen(self.book.engine, "connect", _patient)
                 self.book.engine.dispose()  # the next connection is the first that heard of it
             _tables.create_all(self.book.engine)
+            _add_indexes(self)
             _protect_log(self)
 
     @property
@@ -111,6 +112,19 @@ def _patient(connection: Any, _: Any) -> None:
     """Formgrader may read while grades are written, and a commit survives a power cut."""
     for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+# nbgrader looks these up by reading whole tables, which a large class would feel with every submission.
+_LOOKED_UP = {
+    "submitted_assignment": "student_id, assignment_id", "submitted_notebook": "assignment_id",
+    "grade": "notebook_id", "comment": "notebook_id",
+}  # fmt: skip
+
+
+def _add_indexes(database: Database) -> None:
+    with database.transaction() as session:
+        for table, columns in _LOOKED_UP.items():
+            session.execute(text(f"CREATE INDEX IF NOT EXISTS class_finds_{table} ON {table} ({columns})"))
 
 
 _APPEND_ONLY = {
