@@ -53,7 +53,7 @@ def grade(
     judges = _scheduler(scheduler, jobs)
     # They get ready while nbgrader is imported, which takes two seconds as well.
     judges.warm(Court(term.course.root, tuple(section.id for section in term.selection(wanted))))
-    with _alone(term), closing(judges), book_of(term) as book:
+    with closing(judges), _alone(term), book_of(term) as book:
         book.register(wanted)
         news = book.follow_rules(wanted)
         if news:
@@ -77,6 +77,7 @@ def _alone(term: Term) -> Iterator[None]:
 
 
 def book_of(term: Term) -> Gradebook:
+    """The class's gradebook; raises `GraderError` with the line that installs what it needs."""
     try:
         from grader.instructor.grading.gradebook import Gradebook
     except ImportError as error:

@@ -56,6 +56,12 @@ class Line:
         earned = self.result.points if self.result else 0.0
         return (earned if self.manual is None else self.manual) + self.adjustment
 
+    def counted(self, beyond_share: float) -> float:
+        """What of this goes into the score: of an extra's own points a share; what a person gave, in full."""
+        if self.manual is not None:
+            return self.manual + self.adjustment
+        return weight(self.exercise.kind, beyond_share) * (self.points - self.adjustment) + self.adjustment
+
     @property
     def max_points(self) -> float:
         return sum(check.points for check in self.exercise.checks)
@@ -103,7 +109,11 @@ class Grade:
     @property
     def score(self) -> float:
         """What counts: core, the counted share of what is beyond, less the penalty; never below zero."""
-        return max(self.earned + self.beyond_share * self.beyond - self.penalty, 0.0)
+        return max(self.before_penalty - self.penalty, 0.0)
+
+    @property
+    def before_penalty(self) -> float:
+        return sum(line.counted(self.beyond_share) for line in self.lines)
 
     @property
     def not_run_points(self) -> float:
@@ -112,6 +122,11 @@ class Grade:
     @property
     def share(self) -> float:
         return self.score / self.max_points if self.max_points else 0.0
+
+
+def weight(kind: str, beyond_share: float) -> float:
+    """The share of an exercise's points that counts, by its kind."""
+    return 1.0 if kind == "core" else beyond_share
 
 
 def totals(grades: Sequence[Grade], drop_lowest: int) -> tuple[float, float]:

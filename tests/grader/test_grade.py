@@ -281,6 +281,41 @@ def test_an_adjustment_has_a_reason_and_survives_regrading(classroom):
     assert any("idea was right" in note for note in grade.notes)
 
 
+@pytest.mark.parametrize("beyond", ["0.0", "0.5"])
+def test_ours_is_what_nbgrader_shows(own_course, beyond):
+    """Extras, adjustments of extras, manual scores and lateness: one score, in both."""
+    toml = next(own_course.term.course_root.rglob("solutions/**/first.toml"))
+    toml.write_text(toml.read_text().replace('kind = "core"\ndifficulty = 2', 'kind = "extra"\ndifficulty = 2'))
+    own_course.set("beyond = 0.0", f"beyond = {beyond}")
+    own_course.hand_in("ada", own_course.right, days_late=0.5)
+    own_course.grade()
+    with Gradebook.open(own_course.term) as book:
+        book.adjust(own_course.assignment, "ada", own_course.exercise("mean"), 1.0, "elegant")
+
+    (grade,) = [each for each in own_course.grades().values() if each.graded]
+    assert grade.score == pytest.approx(0.9 * (2 + 3 * float(beyond) + 1))
+    with PlainGradebook(own_course.term.database) as plain:
+        row = plain.find_submission("hw1", "ada")
+        assert row.score - row.late_submission_penalty == pytest.approx(grade.score)
+        assert row.max_score == grade.max_points == 2.0
+
+
+def test_an_extension_can_make_another_attempt_the_best(classroom):
+    """What is taken off decides which attempt counts, so that an extension asks again."""
+    classroom.set('attempt = "last"', 'attempt = "best"')
+    classroom.set("per_day = 0.1", "per_day = 0.5")
+    classroom.hand_in("ada", classroom.wrong)
+    classroom.hand_in("ada", classroom.right, days_late=0.5)
+    classroom.grade()
+    assert classroom.scores()["ada"] == 3.0
+
+    with Gradebook.open(classroom.term) as book:
+        book.extend(classroom.assignment, "ada", DUE + timedelta(days=1), "was ill")
+
+    assert classroom.grade(never) == ["ada"]
+    assert classroom.scores()["ada"] == 5.0
+
+
 def test_an_adjustment_needs_a_grade(classroom):
     """Who handed in nothing cannot be adjusted."""
     classroom.grade()

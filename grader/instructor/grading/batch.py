@@ -15,7 +15,7 @@ from grader.errors import GraderError
 from grader.grading import not_written
 from grader.instructor import attempts
 from grader.instructor.attempts import Attempt
-from grader.instructor.grades import Verdict
+from grader.instructor.grades import Verdict, weight
 from grader.instructor.grading.gradebook import Gradebook, seconds_late
 from grader.instructor.grading.judges import Court, Task
 from grader.instructor.grading.suites import result_key
@@ -142,6 +142,9 @@ class Batch:
         counted = self._counted(folders)
         ids = [each.id for exercises in self.selection.values() for each in exercises]
         facts = [str(self.seed_of(self.assignment, student)), *ids, *(folder.name for folder in counted)]
+        if len(counted) > 1:  # which is the best hangs on what is taken off for lateness, and on what extras count
+            due = self.book.extensions(self.assignment).get(student, self.assignment.due)
+            facts += [str(due), str(self.book.term.lateness), str(self.book.term.beyond)]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def anew(self, students: Sequence[str]) -> list[str]:
@@ -180,8 +183,7 @@ class Batch:
 
     def _score(self, attempt: Attempt, keys: Mapping[str, str]) -> float:
         results = [result for key in keys.values() for result in self.book.results.get(key)[0]]
-        share = {"core": 1.0}
-        earned = sum(each.points * share.get(each.kind, self.book.term.beyond) for each in results)
+        earned = sum(each.points * weight(each.kind, self.book.term.beyond) for each in results)
         due = self.book.extensions(self.assignment).get(attempt.student, self.assignment.due)
         return earned - self.book.term.lateness.penalty(earned, seconds_late(attempt.received, due))
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 
 from grader.course import Exercise
 from grader.errors import GraderError
-from grader.instructor.grades import Entry, Grade, Line, Verdict
+from grader.instructor.grades import Entry, Grade, Line, Verdict, weight
 from grader.instructor.grading import rows
 from grader.instructor.grading.database import EXTENSIONS, GRADES, LOG, Database
 from grader.instructor.grading.found import Results
@@ -69,8 +69,8 @@ class Gradebook:
             submitted = rows.submission(session, assignment.name, verdict.student)
             submitted.timestamp = rows.plain(verdict.received)
             for exercise, grade in rows.grades(submitted, selection):
-                counted = 1.0 if exercise.kind == "core" else self.term.beyond
-                points = results[exercise.id].points * counted if exercise.id in results else 0.0
+                found = results.get(exercise.id)
+                points = found.points * weight(exercise.kind, self.term.beyond) if found else 0.0
                 # As nbgrader does: what a person gave stands, and is to be looked at when the ground for it moved.
                 grade.needs_manual_grade = grade.manual_score is not None and grade.auto_score != points
                 grade.auto_score = points
@@ -205,9 +205,7 @@ class Gradebook:
             late_says=self.term.lateness.says(late),
             seconds=sum(self.results.get(key)[1] for key in verdict.keys.values()),
         )  # fmt: skip
-        return replace(
-            grade, penalty=self.term.lateness.penalty(grade.earned + grade.beyond_share * grade.beyond, late)
-        )
+        return replace(grade, penalty=self.term.lateness.penalty(grade.before_penalty, late))
 
 
 def seconds_late(received: datetime, due: datetime | None) -> float:
