@@ -59,7 +59,8 @@ def prepare(workspace: Workspace, section: Section) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
     modules = [_staged(workspace, module) for module in composition.modules.values()]
     plan = workspace.private / "run" / f"{section.path.removesuffix('.py')}.json"
-    atomic_write(plan, json.dumps({"folder": str(folder), "modules": modules}, indent=2) + "\n")
+    wanted = {"folder": str(folder), "data": str(section.source.parent), "modules": modules}
+    atomic_write(plan, json.dumps(wanted, indent=2) + "\n")
     return Run(composition, folder, plan)
 
 

@@ -26,7 +26,7 @@ def main(plan: Path) -> None:
         )
         modules[module["id"]] = (_load(module["id"], module["file"]), parts)
     last, parts = modules[stages["modules"][-1]["id"]]
-    offered = {"parts": parts, "folder": Path(stages["folder"])}
+    offered = {"parts": parts, "folder": Path(stages["folder"]), "data": Path(stages["data"])}
     last.main(**{name: offered[name] for name in _parameters(last.main) if name in offered})
 
 
