@@ -209,3 +209,18 @@ def test_the_plan_is_readable(workspace):
         "ch01/model",
         "ch01/later",
     ]
+
+
+def test_a_run_reads_files_that_its_chapter_brings(tmp_path: Path) -> None:
+    """`data` is the folder in which they stand, also where the module is put together elsewhere."""
+    text = LATER.replace("parts):\n    print(shout(parts.load().text), parts.Model(1).text)", "data):\n") + (
+        '    (folder / "out.txt").write_text(shout((data / "reader_words.json").read_text()))\n'
+    )
+    section(tmp_path / "course", "reader", "1.1", text, ["shout"])
+    (tmp_path / "course/solutions/ch01_small/reader_words.json").write_text('"words"')
+    course = Course.load(tmp_path / "course")
+    workspace = init(course, tmp_path / "work").workspace
+
+    code, left = prepare(workspace, course.sections[0]).start()
+
+    assert (code, [path.read_text() for path in left]) == (0, ['"WORDS"'])
